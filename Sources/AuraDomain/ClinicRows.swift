@@ -1,0 +1,54 @@
+/// The rows of one clinic as one transaction sees them. The store reads them from the database, tests from memory;
+/// neither ever returns a row of another clinic.
+package protocol ClinicRows {
+  var clinicID: ID { get }
+  func row<R: Row>(_ type: R.Type, _ id: ID) throws -> R?
+  func rows<R: Row>(_ type: R.Type, _ selection: Selection) throws -> [R]
+  /// The counter's value; 0 when it was never set.
+  func counter(_ name: String) throws -> Int
+  /// A user who is a member of the clinic or one of its customers.
+  func user(_ id: ID) throws -> User?
+}
+
+/// Which rows, in which order: conditions that all hold, on columns by their names in the schema.
+package struct Selection: Sendable {
+  package var conditions: [Condition]
+  package var order: [Order]
+  package var limit: Int?
+
+  package init(_ conditions: Condition..., order: [Order] = [], limit: Int? = nil) {
+    self.conditions = conditions
+    self.order = order
+    self.limit = limit
+  }
+}
+
+package enum Condition: Sendable {
+  case equal(StaticString, Value)
+  case oneOf(StaticString, [Value])
+  case isNull(StaticString)
+  case notNull(StaticString)
+  case less(StaticString, Value)
+  case atMost(StaticString, Value)
+  case greater(StaticString, Value)
+  case atLeast(StaticString, Value)
+}
+
+package struct Order: Sendable {
+  package var column: StaticString
+  package var descending: Bool
+
+  package static func ascending(_ column: StaticString) -> Order { Order(column: column, descending: false) }
+  package static func descending(_ column: StaticString) -> Order { Order(column: column, descending: true) }
+}
+
+/// A value as a column holds it: ids, words and JSON as text, times, money and booleans as integers.
+package enum Value: Sendable, Hashable {
+  case null
+  case integer(Int)
+  case text(String)
+
+  package static func id(_ id: ID) -> Value { .text(id.description) }
+  package static func instant(_ at: Instant) -> Value { .integer(at.milliseconds) }
+  package static func word(_ word: some RawRepresentable<String>) -> Value { .text(word.rawValue) }
+}

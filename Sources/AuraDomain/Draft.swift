@@ -1,0 +1,206 @@
+/// One command's unit of work: what it has read, what it will change. Rows read through it show the command's own
+/// changes, so that a transition made of two (confirm, then schedule) is written as two.
+package struct Draft {
+  package let actor: Actor
+  package let now: Instant
+  package let commandKey: String?
+  /// The sequence number that this command's commit will have.
+  package let seq: Int
+  package var ids: IDGenerator
+  package private(set) var changes: [Change] = []
+
+  private let stored: any ClinicRows
+  /// Where in `changes` a row stands that this command has put.
+  private var positions: [ID: Int] = [:]
+  private var counters: [String: Int] = [:]
+
+  package init(
+    rows: any ClinicRows, actor: Actor, now: Instant, seq: Int, commandKey: String? = nil, ids: IDGenerator
+  ) {
+    self.stored = rows
+    self.actor = actor
+    self.now = now
+    self.seq = seq
+    self.commandKey = commandKey
+    self.ids = ids
+  }
+
+  package var clinicID: ID { stored.clinicID }
+
+  package mutating func newID() -> ID { ids.next(at: now) }
+
+  // MARK: Reading
+
+  package func row<R: Row>(_ type: R.Type, _ id: ID) throws -> R? {
+    if let changed = changedRow(id) { return changed as? R }
+    return try stored.row(type, id)
+  }
+
+  /// The rows that `selection` names, after this command's changes, in its order.
+  package func rows<R: Row>(_ type: R.Type, _ selection: Selection) throws -> [R] {
+    let touched = changes.contains { $0.row.map { $0 is R } ?? false }
+    guard touched else { return try stored.rows(type, selection) }
+    var unlimited = selection
+    unlimited.limit = nil
+    var result = try stored.rows(type, unlimited).filter { positions[$0.id] == nil }
+    for change in changes {
+      if let row = change.row as? R, selection.matches(row) { result.append(row) }
+    }
+    return selection.arrange(result)
+  }
+
+  package func user(_ id: ID) throws -> User? { try stored.user(id) }
+
+  // MARK: Changing
+
+  /// Adds a row. Its clinic and, if it has them, its times are set here.
+  package mutating func insert<R: Row>(_ row: R) {
+    positions[row.id] = changes.count
+    changes.append(.insert(row))
+  }
+
+  package mutating func insert<R: VersionedRow>(_ row: R) {
+    var row = row
+    row.version = 1
+    row.createdAt = now
+    row.updatedAt = now
+    positions[row.id] = changes.count
+    changes.append(.insert(row))
+  }
+
+  /// Changes a row that was read through this draft and raises its version by one.
+  @discardableResult
+  package mutating func update<R: VersionedRow>(_ row: R, _ change: (inout R) -> Void) throws -> R {
+    let current: R = try self.row(R.self, row.id) ?? row
+    var after = current
+    change(&after)
+    if after == current { return current }
+    after.version = current.version + 1
+    after.updatedAt = max(now, current.updatedAt)
+    if let position = positions[row.id] {
+      switch changes[position] {
+      case .insert: changes[position] = .insert(after)
+      case .update(let before, _): changes[position] = .update(before: before, after: after)
+      case .schedule, .cancelTimer, .counter: preconditionFailure("positions name rows only")
+      }
+    } else {
+      positions[row.id] = changes.count
+      changes.append(.update(before: current, after: after))
+    }
+    return after
+  }
+
+  package mutating func schedule(_ timer: PlannedTimer) { changes.append(.schedule(timer)) }
+  package mutating func cancelTimer(_ dedupe: String) { changes.append(.cancelTimer(dedupe: dedupe)) }
+
+  /// The counter's next value: 1, 2, 3 … per clinic and name, without a hole, since it is part of the same commit.
+  package mutating func next(_ counter: String) throws -> Int {
+    let value = try (counters[counter] ?? stored.counter(counter)) + 1
+    counters[counter] = value
+    changes.append(.counter(name: counter, value: value))
+    return value
+  }
+
+  private func changedRow(_ id: ID) -> (any Row)? { positions[id].flatMap { changes[$0].row } }
+}
+
+extension Change {
+  /// The row as it is to be, if the change is one of a row.
+  package var row: (any Row)? {
+    switch self {
+    case .insert(let row), .update(_, let row): row
+    case .schedule, .cancelTimer, .counter: nil
+    }
+  }
+}
+
+extension Selection {
+  /// Whether a row meets every condition, as the database would decide it.
+  package func matches(_ row: some Row) -> Bool {
+    var columns = ColumnValues()
+    var copy = row
+    copy.columns(&columns)
+    return conditions.allSatisfy { $0.holds(in: columns) }
+  }
+
+  /// Rows in the selection's order, no more than its limit. `null` sorts last.
+  package func arrange<R: Row>(_ rows: [R]) -> [R] {
+    var result = rows
+    if !order.isEmpty {
+      let keyed = rows.map { row -> (R, ColumnValues) in
+        var columns = ColumnValues()
+        var copy = row
+        copy.columns(&columns)
+        return (row, columns)
+      }
+      result = keyed.sorted { a, b in
+        for term in order {
+          let (x, y) = (a.1[term.column], b.1[term.column])
+          if x == y { continue }
+          if x == .null { return false }
+          if y == .null { return true }
+          return term.descending ? y.precedes(x) : x.precedes(y)
+        }
+        return false
+      }.map(\.0)
+    }
+    if let limit, result.count > limit { result.removeSubrange(limit...) }
+    return result
+  }
+}
+
+extension Condition {
+  fileprivate func holds(in columns: ColumnValues) -> Bool {
+    switch self {
+    case .equal(let name, let value): value != .null && columns[name] == value
+    case .oneOf(let name, let values): values.contains(columns[name]) && columns[name] != .null
+    case .isNull(let name): columns[name] == .null
+    case .notNull(let name): columns[name] != .null
+    case .less(let name, let value): columns[name].precedes(value)
+    case .atMost(let name, let value): columns[name].precedes(value) || columns[name] == value
+    case .greater(let name, let value): value.precedes(columns[name])
+    case .atLeast(let name, let value): value.precedes(columns[name]) || columns[name] == value
+    }
+  }
+}
+
+extension Value {
+  /// Order within one kind; nothing precedes or follows `null`.
+  fileprivate func precedes(_ other: Value) -> Bool {
+    switch (self, other) {
+    case (.integer(let a), .integer(let b)): a < b
+    case (.text(let a), .text(let b)): a.utf8.lexicographicallyPrecedes(b.utf8)
+    default: false
+    }
+  }
+}
+
+/// A row's columns by name, as the database holds them.
+package struct ColumnValues: ColumnVisitor {
+  private var values: [String: Value] = [:]
+
+  package init() {}
+
+  package subscript(name: StaticString) -> Value { values["\(name)"] ?? .null }
+
+  package mutating func column(_ name: StaticString, _ value: inout ID) { values["\(name)"] = .id(value) }
+  package mutating func column(_ name: StaticString, _ value: inout ID?) { values["\(name)"] = value.map(Value.id) ?? .null }
+  package mutating func column(_ name: StaticString, _ value: inout String) { values["\(name)"] = .text(value) }
+  package mutating func column(_ name: StaticString, _ value: inout String?) {
+    values["\(name)"] = value.map(Value.text) ?? .null
+  }
+  package mutating func column(_ name: StaticString, _ value: inout Int) { values["\(name)"] = .integer(value) }
+  package mutating func column(_ name: StaticString, _ value: inout Int?) {
+    values["\(name)"] = value.map(Value.integer) ?? .null
+  }
+  package mutating func column(_ name: StaticString, _ value: inout Bool) { values["\(name)"] = .integer(value ? 1 : 0) }
+  package mutating func column(_ name: StaticString, _ value: inout Instant) { values["\(name)"] = .instant(value) }
+  package mutating func column(_ name: StaticString, _ value: inout Instant?) {
+    values["\(name)"] = value.map(Value.instant) ?? .null
+  }
+  package mutating func column(_ name: StaticString, _ value: inout JSON) { values["\(name)"] = .text(value.text) }
+  package mutating func column(_ name: StaticString, _ value: inout JSON?) {
+    values["\(name)"] = value.map { .text($0.text) } ?? .null
+  }
+  package mutating func unknownCase(_ name: StaticString, _ text: String) {}
+}
