@@ -31,6 +31,16 @@ package struct JSONWriter: Sendable {
     needsComma = false
   }
 
+  /// Writes `"name":` for a name that is known to need no escapes.
+  package mutating func name(verbatim name: UnsafeRawBufferPointer) {
+    separate()
+    bytes.append(UInt8(ascii: "\""))
+    bytes.append(contentsOf: name)
+    bytes.append(UInt8(ascii: "\""))
+    bytes.append(UInt8(ascii: ":"))
+    needsComma = false
+  }
+
   package mutating func null() { literal("null") }
   package mutating func bool(_ value: Bool) { if value { literal("true") } else { literal("false") } }
 
