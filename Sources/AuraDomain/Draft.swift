@@ -184,7 +184,9 @@ package struct ColumnValues: ColumnVisitor {
   package subscript(name: StaticString) -> Value { values["\(name)"] ?? .null }
 
   package mutating func column(_ name: StaticString, _ value: inout ID) { values["\(name)"] = .id(value) }
-  package mutating func column(_ name: StaticString, _ value: inout ID?) { values["\(name)"] = value.map(Value.id) ?? .null }
+  package mutating func column(_ name: StaticString, _ value: inout ID?) {
+    values["\(name)"] = value.map(Value.id) ?? .null
+  }
   package mutating func column(_ name: StaticString, _ value: inout String) { values["\(name)"] = .text(value) }
   package mutating func column(_ name: StaticString, _ value: inout String?) {
     values["\(name)"] = value.map(Value.text) ?? .null
@@ -193,7 +195,9 @@ package struct ColumnValues: ColumnVisitor {
   package mutating func column(_ name: StaticString, _ value: inout Int?) {
     values["\(name)"] = value.map(Value.integer) ?? .null
   }
-  package mutating func column(_ name: StaticString, _ value: inout Bool) { values["\(name)"] = .integer(value ? 1 : 0) }
+  package mutating func column(_ name: StaticString, _ value: inout Bool) {
+    values["\(name)"] = .integer(value ? 1 : 0)
+  }
   package mutating func column(_ name: StaticString, _ value: inout Instant) { values["\(name)"] = .instant(value) }
   package mutating func column(_ name: StaticString, _ value: inout Instant?) {
     values["\(name)"] = value.map(Value.instant) ?? .null

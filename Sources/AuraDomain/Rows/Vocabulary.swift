@@ -176,7 +176,9 @@ package enum RewardType: String, Sendable, CaseIterable {
 
 package enum RedemptionStatus: String, Sendable, CaseIterable { case issued, applied, cancelled, expired }
 package enum CouponStatus: String, Sendable, CaseIterable { case active, reserved, used, expired, cancelled }
-package enum CouponSource: String, Sendable, CaseIterable { case redemption, birthday, achievement, tier, referral, winback, manual }
+package enum CouponSource: String, Sendable, CaseIterable {
+  case redemption, birthday, achievement, tier, referral, winback, manual
+}
 
 package enum FollowUpType: String, Sendable, CaseIterable {
   case postTreatment = "post_treatment"

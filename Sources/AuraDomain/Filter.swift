@@ -1,0 +1,157 @@
+/// A subscription's `where`: for each named column the values that a row may have. A table that lacks the column is not
+/// constrained by it, so that one filter can serve several topics.
+package struct RowFilter: Sendable, Hashable {
+  /// The columns that can be named, as the wire spells them, and `user_id`, which only rights use.
+  package enum Column: String, Sendable, Hashable, CaseIterable {
+    case assignedTo = "assigned_to"
+    case workflow = "workflow_id"
+    case customer = "customer_id"
+    case currentStage = "current_stage"
+    case status
+    case user = "user_id"
+  }
+
+  package struct Term: Sendable, Hashable {
+    package var column: Column
+    /// Sorted and without repetition, so that equal filters are equal values. `null` stands for no value.
+    package var values: [Value]
+  }
+
+  /// Sorted by column.
+  package private(set) var terms: [Term] = []
+
+  package init() {}
+
+  package var isEmpty: Bool { terms.isEmpty }
+
+  /// Adds the demand that `column` has one of `values`; a second demand on a column leaves what both allow.
+  package mutating func require(_ column: Column, _ values: [Value]) {
+    if let index = terms.firstIndex(where: { $0.column == column }) {
+      terms[index].values.removeAll { !values.contains($0) }
+    } else {
+      let sorted = Set(values).sorted { $0.sortKey < $1.sortKey }
+      terms.append(Term(column: column, values: sorted))
+      terms.sort { $0.column.rawValue < $1.column.rawValue }
+    }
+  }
+
+  package func and(_ other: RowFilter) -> RowFilter {
+    var result = self
+    for term in other.terms { result.require(term.column, term.values) }
+    return result
+  }
+
+  package func admits(_ table: Table, _ keys: RowKeys) -> Bool {
+    for term in terms where term.column.name(in: table) != nil {
+      guard term.values.contains(keys[term.column]) else { return false }
+    }
+    return true
+  }
+}
+
+extension RowFilter.Column {
+  /// The column's name in a table's schema: a workflow is its own `workflow_id`, a customer its own `customer_id`.
+  /// `nil` where the table has no such column.
+  package func name(in table: Table) -> StaticString? {
+    switch self {
+    case .workflow where table == .workflowStates: "id"
+    case .customer where table == .customers: "id"
+    case .assignedTo: table.has("assigned_to")
+    case .workflow: table.has("workflow_id")
+    case .customer: table.has("customer_id")
+    case .currentStage: table.has("current_stage")
+    case .status: table.has("status")
+    case .user: table.has("user_id")
+    }
+  }
+}
+
+extension RowKeys {
+  package subscript(column: RowFilter.Column) -> Value {
+    switch column {
+    case .assignedTo: assignedTo.map(Value.id) ?? .null
+    case .workflow: workflow.map(Value.id) ?? .null
+    case .customer: customer.map(Value.id) ?? .null
+    case .user: user.map(Value.id) ?? .null
+    case .currentStage: currentStage.map(Value.text) ?? .null
+    case .status: status.map(Value.text) ?? .null
+    }
+  }
+}
+
+extension Value {
+  fileprivate var sortKey: String {
+    switch self {
+    case .null: ""
+    case .integer(let value): "i\(value)"
+    case .text(let value): "t\(value)"
+    }
+  }
+}
+
+extension Table {
+  /// The type of the table's rows.
+  package var rowType: any Row.Type {
+    switch self {
+    case .workflowStates: Workflow.self
+    case .workflowActions: WorkflowAction.self
+    case .taskQueue: Task.self
+    case .workflowEvents: WorkflowEvent.self
+    case .automationRules: AutomationRule.self
+    case .loyaltyProfiles: LoyaltyProfile.self
+    case .pointTransactions: PointTransaction.self
+    case .achievements: Achievement.self
+    case .loyaltyRewards: LoyaltyReward.self
+    case .loyaltyRedemptions: LoyaltyRedemption.self
+    case .customerCoupons: CustomerCoupon.self
+    case .followupRules: FollowUpRule.self
+    case .followupExecutions: FollowUpExecution.self
+    case .customerPreferences: CustomerPreferences.self
+    case .followupTemplates: FollowUpTemplate.self
+    case .clinics: Clinic.self
+    case .users: User.self
+    case .clinicStaff: StaffMember.self
+    case .customers: Customer.self
+    case .treatments: Treatment.self
+    case .posTransactions: PosTransaction.self
+    case .notifications: Notification.self
+    case .customerJourneyEvents: JourneyEvent.self
+    }
+  }
+
+  /// The columns' names in the schema's order.
+  package var columns: [StaticString] { Self.columnsOfTables[self] ?? [] }
+
+  fileprivate func has(_ name: StaticString) -> StaticString? {
+    columns.contains { "\($0)" == "\(name)" } ? name : nil
+  }
+
+  private static let columnsOfTables: [Table: [StaticString]] = Dictionary(
+    uniqueKeysWithValues: allCases.map { ($0, $0.rowType.columnNames) })
+}
+
+extension Row {
+  fileprivate static var columnNames: [StaticString] {
+    var visitor = ColumnNames()
+    var blank = Self()
+    blank.columns(&visitor)
+    return visitor.names
+  }
+}
+
+private struct ColumnNames: ColumnVisitor {
+  var names: [StaticString] = []
+
+  mutating func column(_ name: StaticString, _ value: inout ID) { names.append(name) }
+  mutating func column(_ name: StaticString, _ value: inout ID?) { names.append(name) }
+  mutating func column(_ name: StaticString, _ value: inout String) { names.append(name) }
+  mutating func column(_ name: StaticString, _ value: inout String?) { names.append(name) }
+  mutating func column(_ name: StaticString, _ value: inout Int) { names.append(name) }
+  mutating func column(_ name: StaticString, _ value: inout Int?) { names.append(name) }
+  mutating func column(_ name: StaticString, _ value: inout Bool) { names.append(name) }
+  mutating func column(_ name: StaticString, _ value: inout Instant) { names.append(name) }
+  mutating func column(_ name: StaticString, _ value: inout Instant?) { names.append(name) }
+  mutating func column(_ name: StaticString, _ value: inout JSON) { names.append(name) }
+  mutating func column(_ name: StaticString, _ value: inout JSON?) { names.append(name) }
+  mutating func unknownCase(_ name: StaticString, _ text: String) {}
+}
