@@ -1,0 +1,9 @@
+import ArgumentParser
+
+@main
+struct Aura: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "aura",
+    abstract: "A realtime hub for aesthetic clinics: what one screen does, every other shows at once.",
+    version: "0.1.0")
+}
