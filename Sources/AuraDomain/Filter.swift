@@ -12,9 +12,30 @@ package struct RowFilter: Sendable, Hashable {
   }
 
   package struct Term: Sendable, Hashable {
-    package var column: Column
+    package let column: Column
     /// Sorted and without repetition, so that equal filters are equal values. `null` stands for no value.
-    package var values: [Value]
+    package let values: [Value]
+    /// The same for a column of ids, read once: a filter is asked for every row of every commit.
+    fileprivate let ids: [ID?]
+    fileprivate let words: [String?]
+
+    fileprivate init(_ column: Column, _ values: [Value]) {
+      self.column = column
+      self.values = Set(values).sorted { $0.sortKey < $1.sortKey }
+      ids = self.values.map { value in if case .text(let text) = value { ID(text) } else { nil } }
+      words = self.values.map { value in if case .text(let text) = value { text } else { nil } }
+    }
+
+    fileprivate func admits(_ keys: RowKeys) -> Bool {
+      switch column {
+      case .assignedTo: ids.contains(keys.assignedTo)
+      case .workflow: ids.contains(keys.workflow)
+      case .customer: ids.contains(keys.customer)
+      case .user: ids.contains(keys.user)
+      case .currentStage: words.contains(keys.currentStage)
+      case .status: words.contains(keys.status)
+      }
+    }
   }
 
   /// Sorted by column.
@@ -27,10 +48,9 @@ package struct RowFilter: Sendable, Hashable {
   /// Adds the demand that `column` has one of `values`; a second demand on a column leaves what both allow.
   package mutating func require(_ column: Column, _ values: [Value]) {
     if let index = terms.firstIndex(where: { $0.column == column }) {
-      terms[index].values.removeAll { !values.contains($0) }
+      terms[index] = Term(column, terms[index].values.filter { values.contains($0) })
     } else {
-      let sorted = Set(values).sorted { $0.sortKey < $1.sortKey }
-      terms.append(Term(column: column, values: sorted))
+      terms.append(Term(column, values))
       terms.sort { $0.column.rawValue < $1.column.rawValue }
     }
   }
@@ -43,7 +63,7 @@ package struct RowFilter: Sendable, Hashable {
 
   package func admits(_ table: Table, _ keys: RowKeys) -> Bool {
     for term in terms where term.column.name(in: table) != nil {
-      guard term.values.contains(keys[term.column]) else { return false }
+      guard term.admits(keys) else { return false }
     }
     return true
   }
@@ -62,19 +82,6 @@ extension RowFilter.Column {
     case .currentStage: table.has("current_stage")
     case .status: table.has("status")
     case .user: table.has("user_id")
-    }
-  }
-}
-
-extension RowKeys {
-  package subscript(column: RowFilter.Column) -> Value {
-    switch column {
-    case .assignedTo: assignedTo.map(Value.id) ?? .null
-    case .workflow: workflow.map(Value.id) ?? .null
-    case .customer: customer.map(Value.id) ?? .null
-    case .user: user.map(Value.id) ?? .null
-    case .currentStage: currentStage.map(Value.text) ?? .null
-    case .status: status.map(Value.text) ?? .null
     }
   }
 }

@@ -305,3 +305,33 @@ package struct RowScanner {
     return UnsafeRawBufferPointer(rebasing: text[start..<position])
   }
 }
+
+extension RowChange {
+  /// Whether the row's column prints as `literal`: a number, `true`, `null` …
+  package func row(has column: StaticString, _ literal: StaticString) -> Bool {
+    withValue(of: column) { value in
+      value.elementsEqual(UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+    } ?? false
+  }
+
+  /// The text of a column whose words hold no escapes.
+  package func text(of column: StaticString) -> String? {
+    withValue(of: column) { value in
+      value.first == UInt8(ascii: "\"") ? String(decoding: value[1..<(value.count - 1)], as: UTF8.self) : nil
+    } ?? nil
+  }
+
+  private func withValue<T>(of column: StaticString, _ body: (UnsafeRawBufferPointer) -> T) -> T? {
+    row.withUnsafeBytes { bytes in
+      var scanner = RowScanner(bytes)
+      guard scanner.skip("{") else { return nil }
+      repeat {
+        guard let name = try? scanner.string(), scanner.skip(":"), let value = try? scanner.value() else { return nil }
+        if name.elementsEqual(UnsafeRawBufferPointer(start: column.utf8Start, count: column.utf8CodeUnitCount)) {
+          return body(value)
+        }
+      } while scanner.skip(",")
+      return nil
+    }
+  }
+}
