@@ -68,7 +68,7 @@ let package = Package(
     .testTarget(name: "AuraWireTests", dependencies: ["AuraWire"], swiftSettings: strict),
     .testTarget(name: "AuraStoreTests", dependencies: ["AuraStore"], swiftSettings: strict),
     .testTarget(name: "AuraTransportTests", dependencies: ["AuraTransport"], swiftSettings: strict),
-    .testTarget(name: "AuraHubTests", dependencies: ["AuraHub"], swiftSettings: strict),
+    .testTarget(name: "AuraHubTests", dependencies: ["AuraHub", "AuraJSON"], swiftSettings: strict),
     .testTarget(name: "AuraServerTests", dependencies: ["AuraServer"], swiftSettings: strict),
   ]
 )

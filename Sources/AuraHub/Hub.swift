@@ -169,11 +169,11 @@ package final class Hub {
     let key = Stream.Key(
       clinic: request.clinic, tables: request.tables, hasPresence: request.wantsPresence, filter: filter,
       scope: full.narrowed(to: request.tables))
+    let isFull = session.subscriptions.count >= configuration.subscriptionsMax
     let channel = self.channel(of: request.clinic)
     let stream = stream(key, in: channel)
-    if let old = session.subscriptions[stream.name] {
-      forget(old)
-    } else if session.subscriptions.count >= configuration.subscriptionsMax {
+    let old = session.subscriptions[stream.name]
+    guard old != nil || !isFull else {
       dropIfUnused(stream)
       return refuse(.tooLarge, "at most \(configuration.subscriptionsMax) subscriptions a connection")
     }
@@ -181,6 +181,8 @@ package final class Hub {
     subscription.request = (request.id, request.index)
     session.subscriptions[stream.name] = subscription
     stream.subscriptions[ObjectIdentifier(subscription)] = subscription
+    // Only now, so that the stream is never without a subscription in between.
+    if let old { forget(old) }
 
     let head = heads[request.clinic] ?? 0
     if let cursor = request.cursor, cursor.epoch == epoch, cursor.scope == key.scope.digest, cursor.seq <= head,

@@ -34,6 +34,19 @@ package struct Subscribe: Sendable {
 
   /// A value of `where`.
   package enum Term: Sendable { case me, value(Value) }
+
+  package init(
+    id: Int, index: Int? = nil, clinic: ID, tables: [Table], wantsPresence: Bool = false,
+    terms: [(column: RowFilter.Column, values: [Term])] = [], cursor: Cursor? = nil
+  ) {
+    self.id = id
+    self.index = index
+    self.clinic = clinic
+    self.tables = tables
+    self.wantsPresence = wantsPresence
+    self.terms = terms
+    self.cursor = cursor
+  }
 }
 
 /// A place in a clinic's log: what a client holds of a stream and brings to resume it.
