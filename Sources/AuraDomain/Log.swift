@@ -174,8 +174,10 @@ package struct RowFacts {
 }
 
 extension RowChange {
-  /// The row's JSON without the columns that a scope may not see; `hidden` are names in the schema.
-  package func appendRow(hiding hidden: [StaticString], to writer: inout JSONWriter) throws(LogDamage) {
+  /// A row's JSON without the columns that a scope may not see; `hidden` are names in the schema.
+  package static func append(
+    _ row: [UInt8], hiding hidden: [StaticString], to writer: inout JSONWriter
+  ) throws(LogDamage) {
     if hidden.isEmpty {
       writer.verbatim(row)
       return
@@ -185,13 +187,13 @@ extension RowChange {
     var taken = JSONWriter()
     swap(&taken, &writer)
     row.withUnsafeBytes { bytes in
-      do throws(LogDamage) { try Self.project(bytes, hiding: hidden, into: &taken) } catch { result = .failure(error) }
+      do throws(LogDamage) { try project(bytes, hiding: hidden, into: &taken) } catch { result = .failure(error) }
     }
     writer = taken
     try result.get()
   }
 
-  package static func project(
+  private static func project(
     _ row: UnsafeRawBufferPointer, hiding hidden: [StaticString], into writer: inout JSONWriter
   ) throws(LogDamage) {
     var scanner = RowScanner(row)

@@ -205,9 +205,25 @@ package final class Hub {
     send(ServerMessage.unsubscribed(stream: name, code: "ok", re: re), to: session)
   }
 
-  /// Whether the session's subscriptions hold the clinic's presence.
-  package func hasPresence(_ session: Session, clinic: ID) -> Bool {
-    session.subscriptions.values.contains { $0.stream.key.clinic == clinic && $0.stream.key.hasPresence }
+  /// Sends a presence frame to every session that subscribes to the clinic's presence, once.
+  package func sendPresence(_ text: [UInt8], clinic: ID) {
+    guard let channel = channels[clinic] else { return }
+    let frame = surroundings.makeFrame(text)
+    var told: Set<UInt64> = []
+    for stream in channel.streams.values where stream.key.hasPresence {
+      for subscription in stream.subscriptions.values
+      where subscription.state != .waiting && told.insert(subscription.session.id).inserted {
+        send(frame, to: subscription.session)
+      }
+    }
+  }
+
+  /// Where each of a session's streams stands once what is queued has been sent.
+  package func heads(of session: Session) -> [(stream: String, seq: Int)] {
+    session.subscriptions.values.compactMap { subscription in
+      guard subscription.state != .waiting, let tail = subscription.stream.tail else { return nil }
+      return (subscription.stream.name, tail)
+    }
   }
 
   func load(_ subscription: Subscription, after cursor: Cursor?) {

@@ -228,6 +228,26 @@ package enum ServerMessage {
     return end(&writer)
   }
 
+  /// A refusal that is no outcome of the writer: the request was not taken.
+  package static func error(re: Int, refusal: Refusal, retryMilliseconds: Int? = nil) -> [UInt8] {
+    var writer = begin("error", re: re)
+    writer.name("code")
+    writer.string(refusal.code.rawValue)
+    writer.name("message")
+    writer.string(refusal.message)
+    writer.name("temporary")
+    writer.bool(refusal.code.isTemporary)
+    if refusal.details != .emptyObject {
+      writer.name("details")
+      writer.value(refusal.details)
+    }
+    if let retryMilliseconds {
+      writer.name("retry_ms")
+      writer.integer(retryMilliseconds)
+    }
+    return end(&writer)
+  }
+
   package static func ping(n: Int, heads: some Sequence<(stream: String, seq: Int)>) -> [UInt8] {
     var writer = begin("ping")
     writer.name("n")
@@ -357,7 +377,7 @@ extension Commit {
       case .put:
         writer.name("row")
         do throws(LogDamage) {
-          try change.appendRow(hiding: hidden(change.table), to: &writer)
+          try RowChange.append(change.row, hiding: hidden(change.table), to: &writer)
         } catch {
           // Rows come from our own writer; one that is damaged on disk is shown as gone rather than half.
           writer.beginObject()

@@ -48,7 +48,7 @@ import Testing
     let row = task { $0.notes = "ลับ \"}" }
     let change = RowChange(inserting: row)
     var writer = JSONWriter()
-    try change.appendRow(hiding: ["notes", "task_data"], to: &writer)
+    try RowChange.append(change.row, hiding: ["notes", "task_data"], to: &writer)
     let text = String(decoding: writer.bytes, as: UTF8.self)
     #expect(!text.contains("notes") && !text.contains("task_data") && !text.contains("ลับ"))
     #expect(text.hasPrefix("{\"id\":\"") && text.hasSuffix("}"))
