@@ -45,6 +45,9 @@ package final class Mailbox<Message: Sendable>: Sendable {
     }
   }
 
+  /// Whether nothing more will be put in: what `takeAll` returns afterwards is the last.
+  package var isClosed: Bool { state.withLock { $0.isClosed } }
+
   /// Refuses further messages; what is inside can still be taken.
   package func close() {
     state.withLock { $0.isClosed = true }
