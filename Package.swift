@@ -17,6 +17,7 @@ let package = Package(
   targets: [
     // One door per C library: only the target named behind each may import it.
     .systemLibrary(name: "CLibWebSockets", pkgConfig: "libwebsockets", providers: [.apt(["libwebsockets-dev", "libuv1-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .systemLibrary(name: "CJWT", pkgConfig: "libjwt", providers: [.apt(["libjwt-dev"])]),
@@ -30,7 +31,9 @@ let package = Package(
     .target(name: "AuraThreads", swiftSettings: strict),
     .target(
       name: "AuraStore",
-      dependencies: ["AuraDomain", "AuraJSON", "AuraThreads", .product(name: "GRDB", package: "GRDB.swift")],
+      dependencies: [
+        "AuraDomain", "AuraJSON", "AuraThreads", "CSQLite", .product(name: "GRDB", package: "GRDB.swift"),
+      ],
       swiftSettings: strict),
     .target(
       name: "AuraTransport",
@@ -66,7 +69,7 @@ let package = Package(
     .testTarget(name: "AuraDomainTests", dependencies: ["AuraDomain"], swiftSettings: strict),
     .testTarget(name: "AuraJSONTests", dependencies: ["AuraJSON"], swiftSettings: strict),
     .testTarget(name: "AuraWireTests", dependencies: ["AuraWire"], swiftSettings: strict),
-    .testTarget(name: "AuraStoreTests", dependencies: ["AuraStore"], swiftSettings: strict),
+    .testTarget(name: "AuraStoreTests", dependencies: ["AuraStore", "AuraDomain"], swiftSettings: strict),
     .testTarget(name: "AuraTransportTests", dependencies: ["AuraTransport"], swiftSettings: strict),
     .testTarget(name: "AuraHubTests", dependencies: ["AuraHub", "AuraJSON"], swiftSettings: strict),
     .testTarget(name: "AuraServerTests", dependencies: ["AuraServer"], swiftSettings: strict),

@@ -1,0 +1,96 @@
+import AuraDomain
+
+/// Carries out what a draft wants, in the order given, and gathers what goes to the log.
+struct Effects {
+  let clinic: ID
+  let now: Instant
+  private(set) var rows: [RowChange] = []
+  private(set) var signals: [Signal] = []
+  private(set) var planned: Instant?
+
+  private static let setCounter: SQL = """
+    INSERT INTO sys_counters (clinic_id, name, value) VALUES ($1, $2, $3)
+    ON CONFLICT (clinic_id, name) DO UPDATE SET value = excluded.value
+    """
+
+  init(clinic: ID, now: Instant) {
+    self.clinic = clinic
+    self.now = now
+  }
+
+  mutating func apply(_ changes: [Change], _ session: SQLSession) throws {
+    for change in changes {
+      switch change {
+      case .insert(let row):
+        try belongs(row)
+        try session.insert(row)
+        log(row) { RowChange(inserting: row) }
+      case .update(let before, let after):
+        try belongs(after)
+        try session.update(from: before, to: after)
+        log(after) { RowChange(updating: before, to: after) }
+        if let user = after as? User, let old = before as? User,
+          old.tokenEpoch != user.tokenEpoch || user.status != .active
+        {
+          signals.append(.userDisabled(user.id))
+        }
+      case .schedule(let timer):
+        try Timers.schedule(session, clinic: clinic, timer)
+        planned = min(planned ?? timer.due, timer.due)
+      case .cancelTimer(let dedupe): try Timers.cancel(session, clinic: clinic, dedupe: dedupe)
+      case .counter(let name, let value):
+        try session.execute(Self.setCounter, .id(clinic), .text(name), .integer(value))
+      }
+    }
+  }
+
+  /// Users stand above the clinics and carry password hashes: no clinic's log holds them.
+  private mutating func log(_ row: any Row, _ change: () -> RowChange) {
+    if type(of: row).table != .users { rows.append(change()) }
+  }
+
+  /// The schema keeps references within a clinic; this keeps the row itself there.
+  private func belongs(_ row: any Row) throws {
+    let table = type(of: row).table
+    let owner: ID? =
+      switch table {
+      case .users: clinic
+      case .clinics: row.id
+      default: OwnerColumn.clinic(of: row)
+      }
+    guard owner == clinic else { throw ForeignRow(table: table, id: row.id) }
+  }
+}
+
+/// A draft holds a row of another clinic: a fault of the rules, caught before it is written.
+struct ForeignRow: Error, Equatable {
+  var table: Table
+  var id: ID
+}
+
+/// Finds `clinic_id` among a row's columns.
+private struct OwnerColumn: ColumnVisitor {
+  var clinic: ID?
+
+  static func clinic(of row: some Row) -> ID? {
+    var visitor = OwnerColumn()
+    var copy = row
+    copy.columns(&visitor)
+    return visitor.clinic
+  }
+
+  mutating func column(_ name: StaticString, _ value: inout ID) {
+    if clinic == nil, name.utf8CodeUnitCount == 9, "\(name)" == "clinic_id" { clinic = value }
+  }
+  mutating func column(_ name: StaticString, _ value: inout ID?) {}
+  mutating func column(_ name: StaticString, _ value: inout String) {}
+  mutating func column(_ name: StaticString, _ value: inout String?) {}
+  mutating func column(_ name: StaticString, _ value: inout Int) {}
+  mutating func column(_ name: StaticString, _ value: inout Int?) {}
+  mutating func column(_ name: StaticString, _ value: inout Bool) {}
+  mutating func column(_ name: StaticString, _ value: inout Instant) {}
+  mutating func column(_ name: StaticString, _ value: inout Instant?) {}
+  mutating func column(_ name: StaticString, _ value: inout JSON) {}
+  mutating func column(_ name: StaticString, _ value: inout JSON?) {}
+  mutating func unknownCase(_ name: StaticString, _ text: String) {}
+}

@@ -1,0 +1,56 @@
+import AuraDomain
+
+/// The database as one read transaction sees it. Valid during the call that handed it out.
+package struct Reader {
+  let session: SQLSession
+  package let epoch: String
+  package let now: Instant
+
+  /// Rows of a ledger that a snapshot shows when no case and no customer is named.
+  package static let ledgerRowsMax = 1_000
+
+  /// The clinic's last commit; 0 before the first.
+  package func head(clinic: ID) throws -> Int { try ChangeLog.head(session, clinic: clinic) }
+
+  /// The oldest commit that is kept: a cursor from the one before it on can be resumed.
+  package func oldest(clinic: ID) throws -> Int { try ChangeLog.oldest(session, clinic: clinic) }
+
+  /// The commits behind `seq`, at most `limit`, and after the first no more than `maxBytes` of log text.
+  package func commits(clinic: ID, after seq: Int, limit: Int = 1_024, maxBytes: Int = 4 << 20) throws -> [Commit] {
+    try ChangeLog.commits(session, clinic: clinic, after: seq, limit: limit, maxBytes: maxBytes)
+  }
+
+  /// The rows of a table that the filter admits, in the order of their ids, each with its JSON as the log has it.
+  /// Of the append-only tables, without a case or a customer in the filter, the newest `ledgerRowsMax`.
+  package func snapshot(
+    clinic: ID, table: Table, filter: RowFilter, each: (RowKeys, ID, Int, [UInt8]) throws -> Void
+  ) throws {
+    let text = RowText.of(table)
+    var composer = SelectComposer(text.select, table: table, clinic: clinic)
+    var isNarrow = false
+    for term in filter.terms {
+      guard let name = term.column.name(in: table) else { continue }
+      composer.require("\(name)", oneOf: term.values)
+      if term.column == .workflow || term.column == .customer { isNarrow = true }
+    }
+    var sql = composer.text(order: [.ascending("id")], limit: nil)
+    if !isNarrow, !(table.rowType is any VersionedRow.Type) {
+      let newest = composer.text(order: [.descending("id")], limit: Self.ledgerRowsMax)
+      sql = "SELECT * FROM (\(newest)) newest ORDER BY id"
+    }
+    let printer = RowPrinter.of(table)
+    try session.each(composed: sql, composer.arguments) { row in
+      guard let id = printer.id(row) else {
+        throw StoreFailure.damaged(table: table.rawValue, column: "id", text: row.text(0))
+      }
+      try each(try printer.keys(row), id, printer.version(row), printer.json(row))
+    }
+  }
+
+  package func clinicRows(_ clinic: ID) -> any ClinicRows { StoredRows(session: session, clinicID: clinic) }
+
+  /// Who a user is and where, and whether the session is one that still counts.
+  package func identity(user: ID, session: ID?) throws -> Identity? {
+    try Identity.read(self.session, user: user, session: session, now: now)
+  }
+}

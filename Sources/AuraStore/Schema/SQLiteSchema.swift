@@ -1,0 +1,106 @@
+/// The schema in SQLite's words: what another engine would say differently is here and nowhere else.
+enum SQLiteSchema {
+  static func statements(for step: SchemaStep) -> [String] {
+    switch step {
+    case .table(let name, let body):
+      let lines = body.split(separator: "\n").map { translate(line: $0.trimmingPrefix { $0 == " " }) }
+      return ["CREATE TABLE \(name) (\n\(lines.joined(separator: "\n"))\n) STRICT"]
+    case .index(let text): return ["CREATE \(text)"]
+    case .uniqueMember(let name, let table, let column, let member):
+      return ["CREATE UNIQUE INDEX \(name) ON \(table) (clinic_id, json_extract(\(column), '$.\(member)'))"]
+    case .appendOnly(let table, let except): return appendOnly(table, except: except)
+    case .refundLimit: return refundLimit
+    }
+  }
+
+  /// `name JSON …,` becomes `name TEXT … CHECK (json_valid(name)),` and so on for the types that SQLite lacks.
+  private static func translate(line: Substring) -> String {
+    let words = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: true)
+    guard words.count >= 2 else { return String(line) }
+    var rest = words.count == 3 ? String(words[2]) : ""
+    var type = String(words[1])
+    let endsInComma = rest.hasSuffix(",") || (rest.isEmpty && type.hasSuffix(","))
+    if rest.hasSuffix(",") { rest.removeLast() }
+    if rest.isEmpty, type.hasSuffix(",") { type.removeLast() }
+    let name = words[0]
+    let translated: (type: String, check: String)
+    switch type {
+    case "BIGINT": translated = ("INTEGER", "")
+    case "BYTEA": translated = ("BLOB", "")
+    case "BOOLEAN":
+      rest = rest.replacing("DEFAULT FALSE", with: "DEFAULT 0").replacing("DEFAULT TRUE", with: "DEFAULT 1")
+      translated = ("INTEGER", " CHECK (\(name) IN (0, 1))")
+    case "JSON": translated = ("TEXT", " CHECK (json_valid(\(name)))")
+    default: return String(line)
+    }
+    let gap = rest.isEmpty ? "" : " "
+    return "\(name) \(translated.type)\(gap)\(rest)\(translated.check)\(endsInComma ? "," : "")"
+  }
+
+  private static func appendOnly(_ table: String, except: [String]) -> [String] {
+    var triggers = [
+      """
+      CREATE TRIGGER \(table)_no_delete BEFORE DELETE ON \(table)
+      BEGIN SELECT RAISE(ABORT, '\(table) is append-only'); END
+      """
+    ]
+    if except.isEmpty {
+      triggers.append(
+        """
+        CREATE TRIGGER \(table)_no_update BEFORE UPDATE ON \(table)
+        BEGIN SELECT RAISE(ABORT, '\(table) is append-only'); END
+        """)
+    } else {
+      // Which columns may not change is asked of the table itself, so that none is forgotten here.
+      triggers.append(
+        """
+        CREATE TRIGGER \(table)_no_update BEFORE UPDATE ON \(table)
+        WHEN \(frozenColumns(of: table, except: except).map { "OLD.\($0) IS NOT NEW.\($0)" }.joined(separator: " OR "))
+        BEGIN SELECT RAISE(ABORT, '\(table) is append-only'); END
+        """)
+    }
+    return triggers
+  }
+
+  /// The columns as the table's own migration names them.
+  private static func frozenColumns(of table: String, except: [String]) -> [String] {
+    for migration in Schema.migrations {
+      for case .table(table, let body) in migration.steps {
+        return body.split(separator: "\n").compactMap { line -> String? in
+          guard let first = line.split(separator: " ").first, first == first.lowercased() else { return nil }
+          return except.contains(String(first)) ? nil : String(first)
+        }
+      }
+    }
+    return []
+  }
+
+  private static let refundLimit = [
+    """
+    CREATE TRIGGER pos_transactions_refund_insert BEFORE INSERT ON pos_transactions
+    WHEN NEW.type = 'refund' AND NEW.payment_status <> 'void'
+    BEGIN
+      SELECT RAISE(ABORT, 'refunds exceed what was paid') WHERE NEW.total_st + (
+        SELECT COALESCE(SUM(r.total_st), 0) FROM pos_transactions r
+        WHERE r.clinic_id = NEW.clinic_id AND r.parent_id = NEW.parent_id AND r.type = 'refund'
+          AND r.payment_status <> 'void'
+      ) > COALESCE((
+        SELECT s.paid_st FROM pos_transactions s
+        WHERE s.clinic_id = NEW.clinic_id AND s.id = NEW.parent_id AND s.type = 'sale'
+      ), -1);
+    END
+    """,
+    """
+    CREATE TRIGGER pos_transactions_refund_update AFTER UPDATE OF type, parent_id, total_st, paid_st, payment_status
+    ON pos_transactions
+    BEGIN
+      SELECT RAISE(ABORT, 'refunds exceed what was paid') FROM pos_transactions s
+      WHERE s.clinic_id = NEW.clinic_id AND s.id IN (NEW.id, NEW.parent_id) AND s.type = 'sale'
+        AND s.paid_st < (
+          SELECT COALESCE(SUM(r.total_st), 0) FROM pos_transactions r
+          WHERE r.clinic_id = s.clinic_id AND r.parent_id = s.id AND r.type = 'refund' AND r.payment_status <> 'void'
+        );
+    END
+    """,
+  ]
+}

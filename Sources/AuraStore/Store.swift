@@ -1,0 +1,159 @@
+import AuraDomain
+import AuraThreads
+import GRDB
+import Synchronization
+
+/// The durable state of all clinics: one thread that writes, a few that read, a bounded queue before each.
+package final class Store: Sendable {
+  package let configuration: StoreConfiguration
+  /// Changes when the log's past can no longer be trusted, as after a restore.
+  package let epoch: String
+
+  private let lock: Mutex<FolderLock?>
+  private let mailbox: Mailbox<Writer.Job>
+  private let wake: AuraThreads.Signal
+  private let readers: ReaderPool
+  private let writing: Mutex<Writing>
+
+  private enum Writing {
+    /// Opened, not started: the connection waits for its thread.
+    case ready(DatabaseQueue)
+    case running(OwnedThread)
+    case stopped
+  }
+
+  /// Opens the folder, made if need be, and brings the schema to this program's version.
+  package init(configuration: StoreConfiguration) throws(StoreFailure) {
+    self.configuration = configuration
+    try SQLite.makeFolder(configuration.directory)
+    let lock = try FolderLock(directory: configuration.directory)
+    self.lock = Mutex(lock)
+    let queue = try SQLite.openWriter(directory: configuration.directory)
+    epoch = try Store.prepare(queue, now: configuration.clock())
+    let wake = AuraThreads.Signal()
+    self.wake = wake
+    mailbox = Mailbox(capacity: configuration.mailboxMax) { wake.raise() }
+    readers = try ReaderPool(configuration: configuration, epoch: epoch)
+    writing = Mutex(.ready(queue))
+  }
+
+  static func prepare(_ queue: DatabaseQueue, now: Instant) throws(StoreFailure) -> String {
+    do {
+      let connection = SQLiteConnection(queue)
+      let fresh = String(UInt32.random(in: 0x1000_0000...UInt32.max), radix: 16)
+      try Schema.migrate(connection, now: now, epoch: fresh)
+      try Schema.verify(connection)
+      return try connection.use { try ChangeLog.epoch($0) }
+    } catch let failure as StoreFailure {
+      throw failure
+    } catch let failure as SQLFailure {
+      throw .engine(failure)
+    } catch {
+      throw .engine(SQLFailure(kind: .other, code: 0, message: "\(error)"))
+    }
+  }
+
+  /// Starts the writer. `publish` is called on its thread with each batch, after the durable commit and never before.
+  package func start(publish: @escaping @Sendable (Batch) -> Void) {
+    writing.withLock { writing in
+      guard case .ready(let queue) = writing else { return }
+      let (configuration, mailbox, wake) = (configuration, mailbox, wake)
+      writing = .running(
+        OwnedThread(name: "aura.writer", stackBytes: 4 << 20) {
+          WriterLoop.run(queue, configuration, mailbox, wake, publish)
+        })
+    }
+  }
+
+  /// Hands a command to the writer; `false` when too many wait already.
+  package func submit(_ request: CommandRequest) -> Bool { mailbox.offer(.command(request)) }
+
+  /// Runs `work` on the writer, in the same transactions as the commands. `then` is called on the writer's thread,
+  /// after the commit and after `publish`; with `overloaded` at once, on the caller's, when too much waits.
+  package func write<T: Sendable>(
+    _ work: @escaping @Sendable (WriteTransaction) throws -> T,
+    then: @escaping @Sendable (Result<T, any Error>) -> Void
+  ) {
+    let job = Writer.WriteJob(
+      run: { scope in
+        let value = try work(scope)
+        return { then(.success(value)) }
+      },
+      failed: { then(.failure($0)) })
+    if !mailbox.offer(.write(job)) { then(.failure(StoreFailure.overloaded)) }
+  }
+
+  /// Runs `work` on a reader's thread in one read transaction; `then` is called on that thread, or with `overloaded` at
+  /// once on the caller's.
+  package func read<T: Sendable>(
+    _ work: @escaping @Sendable (Reader) throws -> T, then: @escaping @Sendable (Result<T, StoreFailure>) -> Void
+  ) {
+    readers.read(work, then: then)
+  }
+
+  /// Takes nothing more, finishes what was taken, closes. `false` when a thread did not end within `seconds`.
+  @discardableResult
+  package func stop(seconds: Double = 10) -> Bool {
+    // The readers first: the last connection to close is the one that may checkpoint.
+    var isClean = readers.stop(seconds: seconds)
+    mailbox.close()
+    let running = writing.withLock { writing -> OwnedThread? in
+      defer { writing = .stopped }
+      if case .running(let thread) = writing { return thread }
+      return nil
+    }
+    if let running, !running.join(seconds: seconds) { isClean = false }
+    if isClean { lock.withLock { $0 = nil } }
+    return isClean
+  }
+}
+
+/// The writer's thread: waits, works, publishes.
+private enum WriterLoop {
+  static func run(
+    _ queue: DatabaseQueue, _ configuration: StoreConfiguration, _ mailbox: Mailbox<Writer.Job>,
+    _ wake: AuraThreads.Signal, _ publish: (Batch) -> Void
+  ) {
+    let writer: Writer
+    do {
+      writer = try Writer(connection: SQLiteConnection(queue), configuration: configuration)
+    } catch {
+      configuration.fatal(.failed(reason: "\(error)"))
+      return
+    }
+    var retention = RetentionJob(configuration.retention)
+    while true {
+      let isLast = mailbox.isClosed
+      let jobs = mailbox.takeAll()
+      var start = 0
+      while start < jobs.count {
+        let end = min(jobs.count, start + configuration.batchMax)
+        finish(writer.process(Array(jobs[start..<end])), publish)
+        start = end
+      }
+      if !jobs.isEmpty { continue }
+      if isLast { return }
+      let now = configuration.clock()
+      if let due = writer.nextDue, due <= now, writer.failure == nil {
+        finish(writer.process([]), publish)
+        continue
+      }
+      if retention.due(now) <= now, writer.failure == nil {
+        do {
+          try writer.connection.use { try retention.slice($0, now: now) }
+          continue
+        } catch {
+          configuration.report("old entries could not be deleted: \(error)")
+        }
+      }
+      let next = min(writer.nextDue ?? .latest, retention.due(now))
+      let seconds = Double(max(1, (next - now).milliseconds)) / 1_000
+      wake.wait(seconds: min(seconds, configuration.idleSecondsMax))
+    }
+  }
+
+  private static func finish(_ batch: Batch, _ publish: (Batch) -> Void) {
+    if !batch.isEmpty { publish(batch) }
+    for completion in batch.completions { completion() }
+  }
+}

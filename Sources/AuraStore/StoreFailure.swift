@@ -1,0 +1,83 @@
+import AuraDomain
+
+/// Why the store could not open or do its work, each with what an operator can do about it.
+package enum StoreFailure: Error, Sendable, Equatable {
+  /// The folder cannot be made, read or written.
+  case folder(path: String, reason: String)
+  /// Another process has this folder open for writing.
+  case inUse(path: String)
+  /// A later release of the program has written this database.
+  case newerVersion(found: Int, known: Int)
+  /// The migrations in the database are not those of this program.
+  case foreignSchema(reason: String)
+  /// The engine refused to open, to run a statement, or to be as durable as it was told to be.
+  case engine(SQLFailure)
+  /// A stored value is not what the schema promises.
+  case damaged(table: String, column: String, text: String)
+  /// The mailbox is full; the same may be asked again later.
+  case overloaded
+  /// The disk is full or does not answer: nothing was written, reads go on, the next write tries again.
+  case unavailable(reason: String)
+  /// A commit failed in a way that leaves open whether it is on disk: the process must be started again.
+  case failed(reason: String)
+  /// The store has been stopped.
+  case stopped
+}
+
+extension StoreFailure: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .folder(let path, let reason): "the data folder \(path) cannot be used: \(reason)"
+    case .inUse(let path): "another process already serves the data folder \(path)"
+    case .newerVersion(let found, let known):
+      "the database has version \(found), this program knows versions up to \(known)"
+    case .foreignSchema(let reason): "the database is not one of this program: \(reason)"
+    case .engine(let failure): "the database refused: \(failure)"
+    case .damaged(let table, let column, let text): "\(table).\(column) holds \"\(text.prefix(80))\", which cannot be"
+    case .overloaded: "too much waits for the database"
+    case .unavailable(let reason): "the database cannot be written at the moment: \(reason)"
+    case .failed(let reason): "a commit failed and may or may not be on disk: \(reason)"
+    case .stopped: "the store is stopped"
+    }
+  }
+
+  /// What to do about it, as a sentence for whoever runs the hub.
+  package var nextStep: String {
+    switch self {
+    case .folder: "Choose a folder that this user may write, or change its owner."
+    case .inUse: "Stop the other process, or give this one a folder of its own with --data."
+    case .newerVersion: "Start the newer program, or restore the backup made before the upgrade."
+    case .foreignSchema, .damaged: "Restore the last backup; keep this file for inspection."
+    case .engine: "Check the disk and the file's rights, then run `aura check`."
+    case .overloaded: "Try again in a moment."
+    case .unavailable: "Make room on the disk; the hub goes on by itself."
+    case .failed: "Check the disk and start the hub again; clients repeat what was not acknowledged."
+    case .stopped: "Start the hub again."
+    }
+  }
+}
+
+/// An error of the engine: its kind for the program, its code and words for people.
+package struct SQLFailure: Error, Sendable, Equatable, CustomStringConvertible {
+  package enum Kind: Sendable {
+    /// A UNIQUE, CHECK, FOREIGN KEY or trigger said no; the statement had no effect, the transaction goes on.
+    case constraint
+    /// No room: nothing of the transaction remains.
+    case full
+    /// Reading or writing failed, memory ran out, the file is damaged or has become read-only.
+    case environment
+    case busy
+    /// A wrong statement or use of the engine.
+    case other
+  }
+
+  package var kind: Kind
+  /// The engine's own number.
+  package var code: Int
+  package var message: String
+  package var statement: String?
+
+  package var description: String {
+    "\(message) (\(code))" + (statement.map { " in \($0.prefix(120))" } ?? "")
+  }
+}
