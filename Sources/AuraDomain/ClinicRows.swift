@@ -8,6 +8,9 @@ package protocol ClinicRows {
   func counter(_ name: String) throws -> Int
   /// A user who is a member of the clinic or one of its customers.
   func user(_ id: ID) throws -> User?
+  /// Whether there is an active user of this id, of whatever clinic: who becomes a member has to exist, and nothing
+  /// else about them is anyone's business here.
+  func userExists(_ id: ID) throws -> Bool
 }
 
 /// Which rows, in which order: conditions that all hold, on columns by their names in the schema.
@@ -32,6 +35,8 @@ package enum Condition: Sendable {
   case atMost(StaticString, Value)
   case greater(StaticString, Value)
   case atLeast(StaticString, Value)
+  /// The column's text holds this text somewhere; capital and small ASCII letters are the same, `null` holds nothing.
+  case contains(StaticString, String)
 }
 
 package struct Order: Sendable {

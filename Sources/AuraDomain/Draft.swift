@@ -6,6 +6,8 @@ package struct Draft {
   package let commandKey: String?
   /// The sequence number that this command's commit will have.
   package let seq: Int
+  /// Why the caller does what their role alone does not allow; `nil` when none was given.
+  package var reason: String?
   package var ids: IDGenerator
   package private(set) var changes: [Change] = []
 
@@ -50,6 +52,7 @@ package struct Draft {
   }
 
   package func user(_ id: ID) throws -> User? { try stored.user(id) }
+  package func userExists(_ id: ID) throws -> Bool { try stored.userExists(id) }
 
   // MARK: Changing
 
@@ -160,6 +163,7 @@ extension Condition {
     case .atMost(let name, let value): columns[name].precedes(value) || columns[name] == value
     case .greater(let name, let value): value.precedes(columns[name])
     case .atLeast(let name, let value): value.precedes(columns[name]) || columns[name] == value
+    case .contains(let name, let text): columns[name].holds(text)
     }
   }
 }
@@ -173,6 +177,20 @@ extension Value {
     default: false
     }
   }
+}
+
+extension Value {
+  /// Whether the text holds `part`, capital or small ASCII letters being the same.
+  fileprivate func holds(_ part: String) -> Bool {
+    guard case .text(let whole) = self else { return false }
+    let (text, wanted) = (whole.utf8.map(\.smallASCII), part.utf8.map(\.smallASCII))
+    if wanted.isEmpty { return true }
+    return text.indices.contains { text[$0...].starts(with: wanted) }
+  }
+}
+
+extension UInt8 {
+  fileprivate var smallASCII: UInt8 { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) ? self | 0x20 : self }
 }
 
 /// A row's columns by name, as the database holds them.

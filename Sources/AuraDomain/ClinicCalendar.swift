@@ -1,0 +1,81 @@
+// The zones' history of offsets is data that nobody writes by hand: this file alone needs Foundation.
+import struct Foundation.Date
+import struct Foundation.TimeZone
+
+/// Days and months as the clinic's wall shows them.
+struct ClinicCalendar {
+  private let zone: TimeZone?
+
+  /// An unknown zone counts as Bangkok's, the schema's default.
+  init(timezone: String) { zone = TimeZone(identifier: timezone) ?? TimeZone(identifier: "Asia/Bangkok") }
+
+  struct Civil: Equatable {
+    var year: Int
+    var month: Int
+    var day: Int
+    var hour: Int
+    var minute: Int
+
+    /// `2026-02-02 11:00`
+    var text: String { "\(year)-\(two(month))-\(two(day)) \(two(hour)):\(two(minute))" }
+    /// `202602`
+    var monthNumber: String { "\(year)\(two(month))" }
+  }
+
+  func civil(_ at: Instant) -> Civil {
+    let local = at.milliseconds + offsetMilliseconds(at)
+    let days = floorDivide(local, Self.dayMilliseconds)
+    let minutes = (local - days * Self.dayMilliseconds) / 60_000
+    // Days since 1970 to year, month, day: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+    let z = days + 719_468
+    let era = floorDivide(z, 146_097)
+    let dayOfEra = z - era * 146_097
+    let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let shifted = (5 * dayOfYear + 2) / 153
+    let month = shifted < 10 ? shifted + 3 : shifted - 9
+    return Civil(
+      year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month: month, day: dayOfYear - (153 * shifted + 2) / 5 + 1,
+      hour: minutes / 60, minute: minutes % 60)
+  }
+
+  /// When the day of `at` began.
+  func dayStart(_ at: Instant) -> Instant {
+    let offset = offsetMilliseconds(at)
+    let midnight = floorDivide(at.milliseconds + offset, Self.dayMilliseconds) * Self.dayMilliseconds
+    // The clock may have been changed between midnight and now.
+    let guess = Instant(milliseconds: midnight - offset)
+    return Instant(milliseconds: midnight - offsetMilliseconds(guess))
+  }
+
+  /// When the day after that of `at` begins.
+  func dayEnd(_ at: Instant) -> Instant { dayStart(dayStart(at) + .hours(36)) }
+
+  func isSameDay(_ a: Instant, _ b: Instant) -> Bool { dayStart(a) == dayStart(b) }
+
+  private static let dayMilliseconds = 86_400_000
+
+  private func offsetMilliseconds(_ at: Instant) -> Int {
+    (zone?.secondsFromGMT(for: Date(timeIntervalSince1970: Double(at.milliseconds) / 1_000)) ?? 0) * 1_000
+  }
+}
+
+private func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+
+private func floorDivide(_ a: Int, _ b: Int) -> Int { a >= 0 ? a / b : -((b - 1 - a) / b) }
+
+extension Draft {
+  func clinic() throws -> Clinic {
+    guard let clinic = try row(Clinic.self, clinicID) else {
+      throw Refusal(.notFound, "There is no such clinic.", details: ["clinic": .id(clinicID)])
+    }
+    return clinic
+  }
+
+  func calendar() throws -> ClinicCalendar { ClinicCalendar(timezone: try clinic().timezone) }
+}
+
+extension Clinic {
+  /// The language that what belongs to nobody in particular is written in.
+  var language: Language { settings["language"]?.string.flatMap(Language.init(rawValue:)) ?? .th }
+}

@@ -1,0 +1,85 @@
+/// Decides a command: reads through the draft, and leaves in it what is to change. Returns the ack's `result`; throws
+/// `Refusal`, and then nothing of the draft may be applied.
+///
+/// Pure: the same rows, actor, time, ids and command give the same changes.
+package func decide(_ command: Command, _ draft: inout Draft) throws -> JSON {
+  if case .fire = command {
+    guard draft.actor.kind == .system else { throw Refusal(.forbidden, "Timers fire by themselves.") }
+  }
+  // Before any row is read: who may not do it at all learns nothing about what exists.
+  if let deed = command.deed {
+    try draft.actor.permit(deed, reason: command.reason ?? draft.reason)
+  }
+  if let clientTime = command.device?.clientTime, clientTime < draft.now - offlineSpan {
+    throw Refusal(
+      .tooLate, "This was done more than 12 hours ago; look at the case before doing it again.",
+      details: ["client_time": .instant(clientTime), "now": .instant(draft.now)])
+  }
+  return try draft.run(command)
+}
+
+/// How long a device may have been offline for what it queued to be still applied unseen.
+private let offlineSpan = Span.hours(12)
+
+extension Command {
+  /// The reason among the arguments, where a command takes one.
+  var reason: String? {
+    switch self {
+    case .checkIn(let step), .closeCase(let step), .noShow(let step), .abortTreatment(let step), .reopen(let step),
+      .correct(let step):
+      step.reason
+    case .scanCustomer(let command): command.step.reason
+    case .sendProposal(let command): command.step.reason
+    case .confirmPayment(let command): command.step.reason
+    case .scheduleAppointment(let command): command.step.reason
+    case .startTreatment(let command): command.step.reason
+    case .completeTreatment(let command): command.step.reason
+    case .sendFollowUp(let command): command.step.reason
+    case .reassign(let command): command.step.reason
+    case .cancel(let command): command.step.reason
+    case .startCycle(let command): command.step.reason
+    case .updateTask(let command): command.reason
+    case .revokeMembership(let command): command.reason
+    case .initialize, .transition, .createTask, .startTask, .completeTask, .claimTask, .setDuty, .addMember,
+      .changeRole, .markNotificationRead, .markAllNotificationsRead, .fire:
+      nil
+    }
+  }
+}
+
+extension Draft {
+  mutating func run(_ command: Command) throws -> JSON {
+    switch command {
+    case .initialize(let command): try initialize(command)
+    case .scanCustomer(let command): try scanCustomer(command)
+    case .sendProposal(let command): try sendProposal(command)
+    case .confirmPayment(let command): try confirmPayment(command)
+    case .scheduleAppointment(let command): try scheduleAppointment(command)
+    case .checkIn(let step): try checkIn(step)
+    case .startTreatment(let command): try startTreatment(command)
+    case .completeTreatment(let command): try completeTreatment(command)
+    case .sendFollowUp(let command): try sendFollowUp(command)
+    case .closeCase(let step): try closeCase(step)
+    case .reassign(let command): try reassign(command)
+    case .noShow(let step): try noShow(step)
+    case .abortTreatment(let step): try abortTreatment(step)
+    case .cancel(let command): try cancel(command)
+    case .reopen(let step): try reopen(step)
+    case .correct(let step): try correct(step)
+    case .startCycle(let command): try startCycle(command)
+    case .transition(let command): try transition(command)
+    case .createTask(let command): try createTask(command)
+    case .startTask(let step): try startTask(step)
+    case .completeTask(let step): try completeTask(step)
+    case .updateTask(let command): try updateTask(command)
+    case .claimTask(let step): try claimTask(step)
+    case .setDuty(let command): try setDuty(command)
+    case .addMember(let command): try addMember(command)
+    case .changeRole(let command): try changeRole(command)
+    case .revokeMembership(let command): try revokeMembership(command)
+    case .markNotificationRead(let id): try markNotificationRead(id)
+    case .markAllNotificationsRead: try markAllNotificationsRead()
+    case .fire(let timer): try fire(timer)
+    }
+  }
+}

@@ -1,0 +1,221 @@
+extension Draft {
+  /// Takes the money, and from here on the treatment is owed: the sale, the one open treatment task, and with a slot
+  /// the appointment too.
+  mutating func confirmPayment(_ command: ConfirmPayment) throws -> JSON {
+    let workflow = try workflow(command.step.workflow)
+    try permit(.confirmPayment, on: workflow, command.step)
+    let stage = try workflow.destination(of: .confirmPayment)
+    if command.method == .points {
+      throw Refusal(
+        .badRequest, "Points are redeemed as a coupon, not as a payment.",
+        details: ["path": "args.paymentMethod", "problem": "CASH, CARD, PROMPTPAY, TRANSFER is expected"])
+    }
+    let treatment = try treatment(for: command, workflow)
+    let bill = try bill(command, workflow, treatment)
+    let skill = treatment?.requiredSkill
+    let minutes = treatment?.durationMinutes ?? TaskTemplate.of(.performTreatment).minutes
+    let slot = command.scheduledTime.map { Slot(start: $0, minutes: minutes) }
+    let named = try command.beautician.map { try therapist($0, skill: skill).id }
+    let beautician = try named ?? leastLoaded(role: .staff, skill: skill, slot: slot)?.id
+
+    let skipped: [Stage] = [.scanned, .proposalSent].filter { stage in
+      let order = Stage.allCases
+      return (order.firstIndex(of: stage) ?? 0) > (order.firstIndex(of: workflow.currentStage) ?? 0)
+    }
+    let sale = try sale(bill, for: workflow, method: command.method)
+    var data: JSONObject = [
+      "amount_st": .integer(bill.totalSt), "payment_method": .word(command.method),
+      "pos_transaction_id": .id(sale.id), "transaction_number": .string(sale.transactionNumber),
+      "skipped": .array(skipped.map { .word($0) }), "auto_assigned": .bool(named == nil && beautician != nil),
+    ]
+    if bill.isOverridden {
+      data["override"] = true
+      data["expected_st"] = bill.expectedSt.map(JSON.integer) ?? .null
+    }
+
+    var taskID: ID?
+    var after = try move(workflow, to: stage, as: ActionRecord(.confirmPayment, command.step, data: data)) { row in
+      row.treatmentID = treatment?.id ?? row.treatmentID
+      row.treatmentName = treatment.map { Texts(names: $0.names)[.th] } ?? command.treatmentName ?? row.treatmentName
+      row.assignedBeauticianID = beautician
+      row.room = command.room ?? row.room
+    } effects: { draft, after, _ in
+      draft.insert(sale)
+      try draft.welcomePaying(after)
+      try draft.finishTasks([.paymentReminder], of: after, as: .completed)
+      try draft.finishTasks([.scanCustomer, .sendProposal], of: after, as: .cancelled)
+      let task = try draft.upsertPerformTask(
+        after, priority: command.priority ?? .high, minutes: minutes, due: slot?.start)
+      taskID = task.id
+      draft.journey(
+        .paymentMade, customer: after.customerID, workflow: after.id, key: "sale:\(sale.id):paid",
+        data: ["amount_st": .integer(bill.totalSt), "payment_method": .word(command.method)])
+      try draft.announcePayment(after, bill.totalSt, command.method)
+      if after.assignedBeauticianID == nil {
+        try draft.tellLeaders(.taskAssigned, .taskUnassigned(title: task.titles), after, task: task.id, priority: .high)
+      }
+      // Points for retail sales and coupons belong here; a workflow's sale earns on completion.
+    }
+    if let slot, let beautician {
+      var appointment = ScheduleAppointment(
+        step: WorkflowStep(workflow.id, reason: command.step.reason, device: command.step.device),
+        scheduledTime: slot.start, beautician: beautician)
+      appointment.override = command.override
+      appointment.priority = command.priority
+      after = try book(after, appointment, minutes: minutes)
+    }
+    return try outcome(
+      after,
+      [
+        "taskId": .id(taskID), "beauticianId": .id(after.assignedBeauticianID), "saleId": .id(sale.id),
+        "transactionNumber": .string(sale.transactionNumber), "amountSt": .integer(bill.totalSt),
+        "scheduledStart": .instant(after.scheduledStart),
+      ])
+  }
+
+  /// What is sold, and what it should cost.
+  private struct Bill {
+    var items: JSON
+    var subtotalSt: Int
+    var totalSt: Int
+    /// `nil` where nothing tells a price.
+    var expectedSt: Int?
+    var isOverridden: Bool
+  }
+
+  private func treatment(for command: ConfirmPayment, _ workflow: Workflow) throws -> Treatment? {
+    if let id = command.treatment { return try treatment(id, "treatmentId") }
+    if let name = command.treatmentName {
+      let all = try rows(Treatment.self, Selection(.equal("is_active", .integer(1))))
+      if let known = all.first(where: { $0.names["th"]?.string == name || $0.names["en"]?.string == name }) {
+        return known
+      }
+    }
+    return try treatment(of: workflow)
+  }
+
+  private func bill(_ command: ConfirmPayment, _ workflow: Workflow, _ treatment: Treatment?) throws -> Bill {
+    let planTotal = workflow.treatmentPlan["total_st"]?.integer
+    let expected = planTotal ?? treatment?.priceSt
+    let isOverridden = command.amountSt != expected
+    if isOverridden {
+      guard command.override, let reason = reason(command.step), !reason.isEmpty else {
+        throw Refusal(
+          .amountMismatch,
+          expected.map { "The price is \($0) satang, not \(command.amountSt)." }
+            ?? "Nothing tells the price: name the treatment.",
+          details: [
+            "path": expected == nil ? "args.treatmentId" : "args.amountSt",
+            "expected_st": expected.map(JSON.integer) ?? .null,
+            "amount_st": .integer(command.amountSt), "basis": planTotal == nil ? "treatment" : "plan",
+            "override": "an owner or admin, with a reason",
+          ])
+      }
+      try actor.permit(.overrideAmount, isOwn: false, reason: reason)
+    }
+    var items = workflow.treatmentPlan["items"] ?? []
+    var subtotal = (items.array ?? []).reduce(0) {
+      $0 + ($1["price_st"]?.integer ?? 0) * ($1["quantity"]?.integer ?? 1)
+    }
+    if items.array?.isEmpty ?? true {
+      subtotal = expected ?? command.amountSt
+      items = [
+        [
+          "treatment_id": .id(treatment?.id),
+          "name": .text(treatment.map { Texts(names: $0.names)[.th] } ?? command.treatmentName), "quantity": 1,
+          "price_st": .integer(subtotal),
+        ]
+      ]
+    }
+    // Less than the list is a discount; more has no line of its own, so that it is the subtotal.
+    return Bill(
+      items: items, subtotalSt: max(subtotal, command.amountSt), totalSt: command.amountSt, expectedSt: expected,
+      isOverridden: isOverridden)
+  }
+
+  private mutating func sale(_ bill: Bill, for workflow: Workflow, method: PaymentMethod) throws -> PosTransaction {
+    var sale = PosTransaction()
+    sale.id = newID()
+    sale.clinicID = clinicID
+    sale.type = .sale
+    sale.transactionNumber = try transactionNumber()
+    sale.workflowID = workflow.id
+    sale.customerID = workflow.customerID
+    sale.items = bill.items
+    sale.subtotalSt = bill.subtotalSt
+    sale.discountSt = bill.subtotalSt - bill.totalSt
+    sale.totalSt = bill.totalSt
+    sale.paidSt = bill.totalSt
+    sale.paymentMethod = method
+    sale.paymentStatus = .paid
+    sale.paidAt = now
+    sale.createdBy = actor.user
+    return sale
+  }
+
+  /// `TXN-202602-1`, counted anew in each month of the clinic's wall calendar.
+  private mutating func transactionNumber() throws -> String {
+    let month = try calendar().civil(now).monthNumber
+    return try "TXN-\(month)-\(next("txn:\(month)"))"
+  }
+
+  /// A lead who pays is a customer.
+  private mutating func welcomePaying(_ workflow: Workflow) throws {
+    try update(try customer(workflow.customerID)) { row in
+      if row.status != .blacklisted { row.status = .active }
+      row.assignedSalesID = row.assignedSalesID ?? workflow.assignedSalesID
+    }
+  }
+
+  /// The beautician learns that it is paid, never how much.
+  private mutating func announcePayment(_ workflow: Workflow, _ satang: Int, _ method: PaymentMethod) throws {
+    let customer = try customer(workflow.customerID).fullName
+    try emit(
+      .paymentReceived, workflow,
+      data: ["amount_st": .integer(satang), "payment_method": .word(method), "customer_name": .string(customer)],
+      staff: [workflow.assignedSalesID], roles: .leaders)
+    if workflow.assignedBeauticianID != nil {
+      try emit(
+        .paymentReceived, workflow, data: ["customer_name": .string(customer)], staff: [workflow.assignedBeauticianID])
+    }
+    try tell(
+      workflow.assignedSalesID, .paymentReceived, .paymentReceived(customer: customer, satang: satang), workflow)
+  }
+
+  // MARK: Giving money back
+
+  func paidSales(of workflow: ID) throws -> [PosTransaction] {
+    try rows(
+      PosTransaction.self,
+      Selection(
+        .equal("workflow_id", .id(workflow)), .equal("type", .word(SaleType.sale)),
+        .equal("payment_status", .word(PaymentStatus.paid)), order: [.ascending("id")]))
+  }
+
+  /// Pays a sale back whole.
+  mutating func refund(_ sale: PosTransaction) throws -> PosTransaction {
+    var refund = PosTransaction()
+    refund.id = newID()
+    refund.clinicID = clinicID
+    refund.type = .refund
+    refund.parentID = sale.id
+    refund.transactionNumber = try transactionNumber()
+    refund.workflowID = sale.workflowID
+    refund.customerID = sale.customerID
+    refund.items = sale.items
+    refund.subtotalSt = sale.paidSt
+    refund.totalSt = sale.paidSt
+    refund.paidSt = sale.paidSt
+    refund.paymentMethod = sale.paymentMethod
+    refund.paymentStatus = .paid
+    refund.paidAt = now
+    refund.createdBy = actor.user
+    insert(refund)
+    try update(sale) { $0.paymentStatus = .refunded }
+    journey(
+      .refunded, customer: sale.customerID, workflow: sale.workflowID, key: "refund:\(refund.id)",
+      data: ["amount_st": .integer(sale.paidSt)])
+    // The reversal of points belongs here: key `refund:<refund>`.
+    return refund
+  }
+}
