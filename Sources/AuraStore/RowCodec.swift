@@ -137,6 +137,7 @@ struct SelectComposer {
     case .atMost(let name, let value): compare("\(name)", "<=", value)
     case .greater(let name, let value): compare("\(name)", ">", value)
     case .atLeast(let name, let value): compare("\(name)", ">=", value)
+    case .contains(let name, let text): require("\(name)", contains: text)
     }
   }
 
@@ -154,6 +155,17 @@ struct SelectComposer {
   }
 
   mutating func require(_ name: String, equals value: SQLValue) { raw("\(name) = \(parameter(value))") }
+
+  /// LIKE's own wildcards are taken out of the text. SQLite's `lower` knows ASCII only, which is what is asked for.
+  private mutating func require(_ name: String, contains text: String) {
+    var pattern = "%"
+    for character in text.unicodeScalars {
+      if character == "%" || character == "_" || character == "\\" { pattern += "\\" }
+      pattern.unicodeScalars.append(character)
+    }
+    raw("lower(\(name)) LIKE lower(\(parameter(.text(pattern + "%")))) ESCAPE '\\'")
+  }
+
   private mutating func compare(_ name: String, _ comparison: String, _ value: Value) {
     raw("\(name) \(comparison) \(parameter(SQLValue(value)))")
   }

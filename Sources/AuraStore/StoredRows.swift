@@ -5,6 +5,7 @@ struct StoredRows: ClinicRows {
   let session: SQLSession
   let clinicID: ID
 
+  private static let activeUser: SQL = "SELECT 1 FROM users WHERE id = $1 AND status = 'active'"
   private static let counter: SQL = "SELECT value FROM sys_counters WHERE clinic_id = $1 AND name = $2"
 
   func row<R: Row>(_ type: R.Type, _ id: ID) throws -> R? {
@@ -22,4 +23,8 @@ struct StoredRows: ClinicRows {
   }
 
   func user(_ id: ID) throws -> User? { try row(User.self, id) }
+
+  func userExists(_ id: ID) throws -> Bool {
+    try session.first(Self.activeUser, .id(id)) { $0.integer(0) } != nil
+  }
 }

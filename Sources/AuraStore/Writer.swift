@@ -146,6 +146,7 @@ package final class Writer {
     var draft = Draft(
       rows: StoredRows(session: session, clinicID: request.clinic), actor: actor, now: work.now, seq: head + 1,
       commandKey: request.key, ids: ids)
+    draft.reason = request.reason
     defer { ids = draft.ids }
     let result = try configuration.decide(request.command, &draft)
     var effects = Effects(clinic: request.clinic, now: work.now)
