@@ -4,7 +4,8 @@ import AuraDomain
 ///
 /// Two buckets must have a try left: the address's, against one machine that tries many accounts, and the account's,
 /// against many machines that try one. A try is taken before the password is checked, so that a hundred at once are a
-/// hundred, and given back when it was right. An account that is under attack is thereby slowed, never locked.
+/// hundred, and given back when it was right. An account is never locked for good: while many machines attack it, its
+/// owner may have to wait with the others; once they stop, it is free within minutes.
 struct LoginLimits: Sendable {
   struct Rate: Sendable {
     /// Tries in a row.
@@ -15,6 +16,8 @@ struct LoginLimits: Sendable {
     /// A clinic's staff share one address.
     static let address = Rate(burst: 30, interval: .seconds(4))
     static let account = Rate(burst: 10, interval: .seconds(30))
+    /// Not against guessing, of which 256 bits need no protection, but against a page that has gone wild.
+    static let refresh = Rate(burst: 120, interval: Span(milliseconds: 500))
   }
 
   /// Entries kept of each kind; beyond them newcomers share one bucket.
@@ -22,10 +25,12 @@ struct LoginLimits: Sendable {
 
   private var addresses: Buckets
   private var accounts: Buckets
+  private var refreshes: Buckets
 
   init(address: Rate = .address, account: Rate = .account, entriesMax: Int = Self.entriesMax) {
     addresses = Buckets(rate: address, entriesMax: entriesMax)
     accounts = Buckets(rate: account, entriesMax: entriesMax)
+    refreshes = Buckets(rate: .refresh, entriesMax: entriesMax)
   }
 
   /// Takes a try of both, or tells how long there is none.
@@ -42,6 +47,14 @@ struct LoginLimits: Sendable {
   mutating func giveBack(address: String, account: String) {
     addresses.giveBack(Self.network(of: address))
     accounts.giveBack(account)
+  }
+
+  /// Takes one of an address's refreshes, or tells how long there is none.
+  mutating func takeRefresh(address: String, now: Instant) -> Span? {
+    let network = Self.network(of: address)
+    if let wait = refreshes.wait(network, now: now) { return wait }
+    refreshes.take(network, now: now)
+    return nil
   }
 
   /// What counts as one address: an IPv4 address, or the 64-bit network of an IPv6 one, since a host has all of it.
