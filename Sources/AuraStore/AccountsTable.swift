@@ -71,27 +71,21 @@ package struct LoginSession: Sendable, Equatable {
   package var revokedAt: Instant?
   /// When the present refresh token replaced the one before.
   package var rotatedAt: Instant?
+  /// The present refresh token's digest: the token itself is never stored.
+  package var refreshDigest: [UInt8]
   package var address: String?
   package var agent: String?
 }
 
 package enum LoginSessions {
-  /// How a refresh token was recognised.
-  package enum Match: Sendable, Equatable {
-    case current(LoginSession)
-    /// The token before the present one: a lost answer moments after the rotation, a theft later.
-    case previous(LoginSession)
-  }
-
   private static let columns = """
-    id, user_id, created_at, last_used_at, expires_at, revoked_at, rotated_at, address, agent
+    id, user_id, created_at, last_used_at, expires_at, revoked_at, rotated_at, address, agent, refresh_digest
     """
   private static let insert: SQL = """
     INSERT INTO sys_sessions (id, user_id, refresh_digest, created_at, last_used_at, expires_at, address, agent)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
     """
-  private static let byDigest = SQL("SELECT \(columns) FROM sys_sessions WHERE refresh_digest = $1")
-  private static let byPrevious = SQL("SELECT \(columns) FROM sys_sessions WHERE previous_digest = $1")
+  private static let byID = SQL("SELECT \(columns) FROM sys_sessions WHERE id = $1")
   private static let ofUser = SQL(
     "SELECT \(columns) FROM sys_sessions WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2 ORDER BY id")
   private static let rotate: SQL = """
@@ -101,23 +95,19 @@ package enum LoginSessions {
     """
   private static let revoke: SQL = "UPDATE sys_sessions SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL"
 
-  /// Starts a session; only the refresh token's digest is stored.
+  /// Starts a session. Its id is the caller's, since the refresh token holds it.
   package static func create(
-    _ scope: WriteTransaction, user: ID, refreshDigest: [UInt8], expiresAt: Instant, address: String?, agent: String?
-  ) throws -> LoginSession {
-    let id = scope.newID()
+    _ scope: WriteTransaction, id: ID, user: ID, refreshDigest: [UInt8], expiresAt: Instant, address: String?,
+    agent: String?
+  ) throws {
     try scope.session.execute(
       insert, .id(id), .id(user), .blob(refreshDigest), .instant(scope.now), .instant(scope.now), .instant(expiresAt),
       .optional(address), .optional(agent))
-    return LoginSession(
-      id: id, user: user, createdAt: scope.now, lastUsedAt: scope.now, expiresAt: expiresAt, address: address,
-      agent: agent)
   }
 
-  /// The session of a refresh token, revoked and expired ones included.
-  package static func find(_ session: SQLSession, refreshDigest: [UInt8]) throws -> Match? {
-    if let found = try session.first(byDigest, .blob(refreshDigest), read: read) { return .current(found) }
-    return try session.first(byPrevious, .blob(refreshDigest), read: read).map(Match.previous)
+  /// A session, whether it is open or has ended.
+  package static func find(_ session: SQLSession, id: ID) throws -> LoginSession? {
+    try session.first(byID, .id(id), read: read)
   }
 
   /// Replaces the refresh token; `false` when the session no longer has the old one or is revoked.
@@ -148,8 +138,8 @@ package enum LoginSessions {
     }
     return LoginSession(
       id: id, user: user, createdAt: row.instant(2), lastUsedAt: row.instant(3), expiresAt: row.instant(4),
-      revokedAt: row.optionalInstant(5), rotatedAt: row.optionalInstant(6), address: row.optionalText(7),
-      agent: row.optionalText(8))
+      revokedAt: row.optionalInstant(5), rotatedAt: row.optionalInstant(6), refreshDigest: row.bytes(9),
+      address: row.optionalText(7), agent: row.optionalText(8))
   }
 }
 

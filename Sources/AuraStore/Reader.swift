@@ -2,7 +2,7 @@ import AuraDomain
 
 /// The database as one read transaction sees it. Valid during the call that handed it out.
 package struct Reader {
-  let session: SQLSession
+  package let session: SQLSession
   package let epoch: String
   package let now: Instant
 

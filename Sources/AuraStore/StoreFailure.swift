@@ -8,6 +8,8 @@ package enum StoreFailure: Error, Sendable, Equatable {
   case inUse(path: String)
   /// A later release of the program has written this database.
   case newerVersion(found: Int, known: Int)
+  /// An earlier release has written this database, and who only looks does not change it.
+  case olderVersion(found: Int, known: Int)
   /// The migrations in the database are not those of this program.
   case foreignSchema(reason: String)
   /// The engine refused to open, to run a statement, or to be as durable as it was told to be.
@@ -31,6 +33,7 @@ extension StoreFailure: CustomStringConvertible {
     case .inUse(let path): "another process already serves the data folder \(path)"
     case .newerVersion(let found, let known):
       "the database has version \(found), this program knows versions up to \(known)"
+    case .olderVersion(let found, let known): "the database has version \(found), this program works with \(known)"
     case .foreignSchema(let reason): "the database is not one of this program: \(reason)"
     case .engine(let failure): "the database refused: \(failure)"
     case .damaged(let table, let column, let text): "\(table).\(column) holds \"\(text.prefix(80))\", which cannot be"
@@ -47,6 +50,7 @@ extension StoreFailure: CustomStringConvertible {
     case .folder: "Choose a folder that this user may write, or change its owner."
     case .inUse: "Stop the other process, or give this one a folder of its own with --data."
     case .newerVersion: "Start the newer program, or restore the backup made before the upgrade."
+    case .olderVersion: "Run `aura migrate`, or start the hub once."
     case .foreignSchema, .damaged: "Restore the last backup; keep this file for inspection."
     case .engine: "Check the disk and the file's rights, then run `aura check`."
     case .overloaded: "Try again in a moment."

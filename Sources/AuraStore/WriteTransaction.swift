@@ -40,5 +40,10 @@ package final class WriteTransaction {
     try Audit.append(session, at: now, clinic: clinic, user: user, kind: kind, detail: detail)
   }
 
+  /// Who a user is and where, after what this transaction has done so far.
+  package func identity(user: ID, session id: ID?) throws -> Identity? {
+    try Identity.read(session, user: user, session: id, now: now)
+  }
+
   package func clinicRows(_ clinic: ID) -> any ClinicRows { StoredRows(session: session, clinicID: clinic) }
 }

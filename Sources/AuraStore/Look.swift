@@ -1,0 +1,22 @@
+import AuraDomain
+
+extension Store {
+  /// Reads a folder that a hub may be serving at the same time: in one read transaction, without the lock, without
+  /// changing anything. A database of another version is refused.
+  package static func look<T>(
+    directory: String, now: Instant = .systemNow, _ work: (Reader) throws -> T
+  ) throws -> T {
+    let connection = SQLiteConnection(try SQLite.openReader(directory: directory, number: 0))
+    return try connection.use { session in
+      guard let version = try Schema.appliedVersion(session) else {
+        throw StoreFailure.foreignSchema(reason: "it is empty")
+      }
+      guard version == Schema.version else {
+        throw StoreFailure.olderVersion(found: version, known: Schema.version)
+      }
+      try session.execute("BEGIN")
+      defer { _ = try? session.execute("ROLLBACK") }
+      return try work(Reader(session: session, epoch: try ChangeLog.epoch(session), now: now))
+    }
+  }
+}
