@@ -57,14 +57,14 @@ package final class Hub {
     /// Starts a read; its outcome comes back by `loaded` or `loadFailed` on this thread.
     package var load: (LoadRequest) -> Void
     /// Ends a connection with a `bye`.
-    package var close: (Session, CloseCode, String) -> Void
+    package var close: (Session, CloseReason, String) -> Void
     /// A subscription with presence begins.
     package var presence: (Session, ID) -> Void
     package var now: () -> Instant
 
     package init(
       makeFrame: @escaping ([UInt8]) -> any SharedFrame, load: @escaping (LoadRequest) -> Void,
-      close: @escaping (Session, CloseCode, String) -> Void, presence: @escaping (Session, ID) -> Void,
+      close: @escaping (Session, CloseReason, String) -> Void, presence: @escaping (Session, ID) -> Void,
       now: @escaping () -> Instant
     ) {
       self.makeFrame = makeFrame

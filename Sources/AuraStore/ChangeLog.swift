@@ -3,6 +3,7 @@ import AuraDomain
 /// The log that resume and replay read: every commit of a clinic, numbered without a hole.
 enum ChangeLog {
   private static let head: SQL = "SELECT seq FROM sys_heads WHERE clinic_id = $1"
+  private static let allHeads: SQL = "SELECT clinic_id, seq FROM sys_heads"
   private static let setHead: SQL = """
     INSERT INTO sys_heads (clinic_id, seq) VALUES ($1, $2) ON CONFLICT (clinic_id) DO UPDATE SET seq = excluded.seq
     """
@@ -28,6 +29,14 @@ enum ChangeLog {
 
   static func head(_ session: SQLSession, clinic: ID) throws -> Int {
     try session.first(head, .id(clinic)) { $0.integer(0) } ?? 0
+  }
+
+  static func heads(_ session: SQLSession) throws -> [ID: Int] {
+    var heads: [ID: Int] = [:]
+    try session.each(allHeads) { row in
+      if let clinic = row.id(0) { heads[clinic] = row.integer(1) }
+    }
+    return heads
   }
 
   static func setHead(_ session: SQLSession, clinic: ID, seq: Int) throws {

@@ -13,6 +13,8 @@ package struct Identity: Sendable, Equatable {
   package var tokenEpoch: Int
   /// Active memberships and customer links of active clinics, staff first.
   package var memberships: [Membership]
+  /// Where somebody is staff: on duty or not, by clinic.
+  package var duties: [ID: Duty] = [:]
   /// `nil` when no session was asked about.
   package var session: SessionState?
 
@@ -20,7 +22,7 @@ package struct Identity: Sendable, Equatable {
     SELECT email, full_name, locale, status, is_super_admin, token_epoch FROM users WHERE id = $1
     """
   private static let staff: SQL = """
-    SELECT s.clinic_id, s.role, s.id FROM clinic_staff s JOIN clinics c ON c.id = s.clinic_id
+    SELECT s.clinic_id, s.role, s.id, s.duty FROM clinic_staff s JOIN clinics c ON c.id = s.clinic_id
     WHERE s.user_id = $1 AND s.is_active = 1 AND c.is_active = 1 ORDER BY s.clinic_id
     """
   private static let customer: SQL = """
@@ -40,6 +42,7 @@ package struct Identity: Sendable, Equatable {
     try session.each(staff, .id(user)) { row in
       guard let clinic = row.id(0), let role = Role(rawValue: row.text(1)) else { return }
       identity.memberships.append(Membership(clinic: clinic, role: role, staff: row.id(2), customer: nil))
+      identity.duties[clinic] = Duty(rawValue: row.text(3))
     }
     try session.each(customer, .id(user)) { row in
       guard let clinic = row.id(0), !identity.memberships.contains(where: { $0.clinic == clinic }) else { return }

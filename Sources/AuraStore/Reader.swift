@@ -12,6 +12,15 @@ package struct Reader {
   /// The clinic's last commit; 0 before the first.
   package func head(clinic: ID) throws -> Int { try ChangeLog.head(session, clinic: clinic) }
 
+  /// The last commit of every clinic that has one.
+  package func heads() throws -> [ID: Int] { try ChangeLog.heads(session) }
+
+  /// Who a user is in a clinic, for a query's rights. Throws `forbidden` when the clinic is not theirs, whether or not
+  /// it exists.
+  package func actor(user: ID, clinic: ID, reason: String? = nil) throws -> Actor {
+    try Rights.actor(session, user: user, clinic: clinic, reason: reason)
+  }
+
   /// The oldest commit that is kept: a cursor from the one before it on can be resumed.
   package func oldest(clinic: ID) throws -> Int { try ChangeLog.oldest(session, clinic: clinic) }
 

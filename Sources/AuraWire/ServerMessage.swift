@@ -282,7 +282,7 @@ package enum ServerMessage {
     return end(&writer)
   }
 
-  package static func bye(_ code: CloseCode, reason: String, reconnectMilliseconds: Int?) -> [UInt8] {
+  package static func bye(_ code: CloseReason, reason: String, reconnectMilliseconds: Int?) -> [UInt8] {
     var writer = begin("bye")
     writer.name("code")
     writer.integer(Int(code.rawValue))
@@ -328,7 +328,7 @@ package enum ServerMessage {
 
 /// Why the server ends a connection (protocol.md): 40xx is the client's own fault and it stays away, 41xx asks it to
 /// come back later, 42xx at once.
-package enum CloseCode: UInt16, Sendable, CaseIterable {
+package enum CloseReason: UInt16, Sendable, CaseIterable {
   case badFrame = 4000
   case badToken = 4001
   case accessRevoked = 4003

@@ -53,7 +53,7 @@ final class World {
   var published = 0
   var reads: [(request: Hub.LoadRequest, result: Hub.Load?)] = []
   private(set) var hub: Hub! = nil
-  var closed: [(user: ID, code: CloseCode)] = []
+  var closed: [(user: ID, code: CloseReason)] = []
 
   init(seed: UInt64, ringBytes: Int = 6_000, frameBytes: Int = 2_000) {
     random = Random(state: seed)
