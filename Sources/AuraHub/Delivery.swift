@@ -90,20 +90,30 @@ extension Hub {
       sent?()
       return
     }
-    append(.frame(frame, sent: sent), to: session)
+    append(.message(frame, sent: sent), to: session)
   }
 
-  /// Sends a frame that others are sent too.
-  package func send(_ frame: any SharedFrame, to session: Session) {
+  /// Sends a message that others are sent too.
+  func send(_ frame: any SharedFrame, to session: Session) {
     if session.queue.isEmpty, session.outlet.send(frame) {
       session.lastSent = surroundings.now()
       return
     }
-    append(.frame(frame, sent: nil), to: session)
+    append(.message(frame, sent: nil), to: session)
+  }
+
+  /// Sends a part of a stream behind everything that already waits.
+  func sendStream(_ text: [UInt8], to session: Session) {
+    let frame = surroundings.makeFrame(text)
+    if session.queue.isEmpty, session.outlet.send(frame) {
+      session.lastSent = surroundings.now()
+      return
+    }
+    append(.stream(frame), to: session)
   }
 
   func sendDelta(_ piece: Stream.Piece, seq: Int, to subscription: Subscription) {
-    send(
+    sendStream(
       ServerMessage.delta(
         stream: subscription.stream.name, prev: subscription.position, seq: seq, commits: piece.commits),
       to: subscription.session)
@@ -115,6 +125,7 @@ extension Hub {
       session.waitingSince = surroundings.now()
       session.outlet.requestWritable()
     }
+    if case .message = pending { session.waitingMessages += 1 }
     session.queue.append(pending)
   }
 
@@ -122,19 +133,31 @@ extension Hub {
   package func drain(_ session: Session) {
     while let next = session.queue.first {
       switch next {
-      case .frame(let frame, let sent):
-        guard session.outlet.send(frame) else { return session.outlet.requestWritable() }
-        session.queue.removeFirst()
-        let now = surroundings.now()
-        session.lastSent = now
-        session.waitingSince = now
+      case .message(let frame, let sent):
+        guard take(frame, session) else { return }
+        session.waitingMessages -= 1
         sent?()
+      case .stream(let frame):
+        guard take(frame, session) else { return }
       case .catchUp(let subscription):
         if session.isStalled { return }
         guard catchUp(subscription) else { return }
       }
     }
     session.waitingSince = nil
+  }
+
+  /// Writes the queue's first frame and takes it off.
+  private func take(_ frame: any SharedFrame, _ session: Session) -> Bool {
+    guard session.outlet.send(frame) else {
+      session.outlet.requestWritable()
+      return false
+    }
+    session.queue.removeFirst()
+    let now = surroundings.now()
+    session.lastSent = now
+    session.waitingSince = now
+    return true
   }
 
   /// Puts the next delta of a subscription that lags at the head of the queue, or takes the catch-up off it. `false`
@@ -166,7 +189,7 @@ extension Hub {
       ServerMessage.delta(stream: stream.name, prev: subscription.position, seq: seq, commits: piece.commits))
     subscription.position = seq
     subscription.scanned = isLast ? head : piece.seq
-    session.queue.prepend(.frame(frame, sent: nil))
+    session.queue.prepend(.stream(frame))
     return true
   }
 
@@ -198,7 +221,7 @@ extension Hub {
     }
     subscription.scanned = load.seq
     for frame in frames.reversed() {
-      session.queue.prepend(.frame(surroundings.makeFrame(frame), sent: nil))
+      session.queue.prepend(.stream(surroundings.makeFrame(frame)))
     }
     drain(session)
   }

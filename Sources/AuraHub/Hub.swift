@@ -12,9 +12,7 @@ package final class Hub {
     /// Recent commits of one clinic held in memory.
     package var ringBytes = 1 << 20
     package var subscriptionsMax = 32
-    /// Frames waiting for one connection; beyond it is closed as too slow.
-    package var waitingFramesMax = 1_024
-
+  
     package init() {}
   }
 
@@ -60,17 +58,20 @@ package final class Hub {
     package var close: (Session, CloseReason, String) -> Void
     /// A subscription with presence begins.
     package var presence: (Session, ID) -> Void
+    /// A session's place in a clinic has changed; a membership without role and customer is none.
+    package var membershipChanged: (Session, Membership) -> Void
     package var now: () -> Instant
 
     package init(
       makeFrame: @escaping ([UInt8]) -> any SharedFrame, load: @escaping (LoadRequest) -> Void,
       close: @escaping (Session, CloseReason, String) -> Void, presence: @escaping (Session, ID) -> Void,
-      now: @escaping () -> Instant
+      membershipChanged: @escaping (Session, Membership) -> Void, now: @escaping () -> Instant
     ) {
       self.makeFrame = makeFrame
       self.load = load
       self.close = close
       self.presence = presence
+      self.membershipChanged = membershipChanged
       self.now = now
     }
   }
@@ -95,8 +96,8 @@ package final class Hub {
     var ring: CommitRing
     /// Loads whose read transaction saw commits that have not reached this loop yet.
     var early: [(token: UInt64, load: Load)] = []
-    /// The oldest commit that the log on disk still holds, as far as this loop was told.
-    var oldest = 1
+    /// The oldest commit that the log on disk still held when a reader last looked.
+    var oldest: Int?
 
     init(ringBytes: Int) { ring = CommitRing(bytesMax: ringBytes) }
   }
@@ -186,10 +187,10 @@ package final class Hub {
 
     let head = heads[request.clinic] ?? 0
     if let cursor = request.cursor, cursor.epoch == epoch, cursor.scope == key.scope.digest, cursor.seq <= head,
-      channel.ring.covers(after: cursor.seq, head: head)
+      let oldest = channel.oldest, channel.ring.covers(after: cursor.seq, head: head)
     {
       // Everything missed is in memory: no reader is needed.
-      let load = Load(epoch: epoch, seq: cursor.seq, oldest: channel.oldest, content: .commits([]))
+      let load = Load(epoch: epoch, seq: cursor.seq, oldest: oldest, content: .commits([]))
       begin(subscription, with: load, from: cursor.seq)
     } else {
       load(subscription, after: request.cursor)
@@ -328,7 +329,7 @@ package final class Hub {
   }
 
   private func sendSnapshot(_ parts: [[UInt8]], of stream: Stream, seq: Int, to session: Session) {
-    for frame in snapshotFrames(parts, of: stream, seq: seq) { send(frame, to: session) }
+    for frame in snapshotFrames(parts, of: stream, seq: seq) { sendStream(frame, to: session) }
   }
 
   func snapshotFrames(_ parts: [[UInt8]], of stream: Stream, seq: Int) -> [[UInt8]] {

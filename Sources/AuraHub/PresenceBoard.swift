@@ -67,6 +67,14 @@ package final class PresenceBoard: Sendable {
     }
   }
 
+  /// Takes somebody who is no longer of the staff off at once, whatever the devices.
+  package func remove(user: ID, clinic: ID) {
+    state.withLock { state in
+      guard let entry = state.clinics[clinic]?.removeValue(forKey: user) else { return }
+      announce("leave", [entry], clinic, &state)
+    }
+  }
+
   /// The person's duty or role has changed.
   package func update(user: ID, clinic: ID, _ change: (inout Person) -> Void) {
     state.withLock { state in

@@ -55,6 +55,7 @@ extension Hub {
     session.memberships.removeAll { $0.clinic == membership.clinic }
     if scope != nil { session.memberships.append(membership) }
     if before?.scope(user: session.user) == scope, before?.staff == membership.staff { return }
+    surroundings.membershipChanged(session, membership)
     for subscription in Array(session.subscriptions.values) where subscription.stream.key.clinic == membership.clinic {
       let stream = subscription.stream
       session.subscriptions[stream.name] = nil

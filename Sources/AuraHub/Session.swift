@@ -5,7 +5,8 @@ import DequeModule
 package final class Session {
   package let id: UInt64
   package let user: ID
-  package let signIn: ID?
+  /// The sign-in whose end is this session's too; a token of another one that is brought by `auth` changes it.
+  package var signIn: ID?
   package internal(set) var memberships: [Membership]
   let outlet: any Outlet
   var subscriptions: [String: Subscription] = [:]
@@ -19,7 +20,10 @@ package final class Session {
   package internal(set) var lastSent: Instant
 
   enum Pending {
-    case frame(any SharedFrame, sent: (() -> Void)?)
+    /// An answer, an error, presence: what nothing else would bring again.
+    case message(any SharedFrame, sent: (() -> Void)?)
+    /// A snapshot's part or a delta: what the stream would bring again.
+    case stream(any SharedFrame)
     case catchUp(Subscription)
   }
 
@@ -34,5 +38,15 @@ package final class Session {
 
   package func membership(in clinic: ID) -> Membership? { memberships.first { $0.clinic == clinic } }
   package var subscriptionCount: Int { subscriptions.count }
-  package var waitingFrames: Int { queue.count }
+  /// Messages that wait; what waits of streams is bounded by itself.
+  package internal(set) var waitingMessages = 0
+
+  /// Takes the messages that wait out of the queue, for the last write of a connection that ends.
+  package func takeMessages() -> [any SharedFrame] {
+    defer {
+      queue.removeAll { if case .message = $0 { true } else { false } }
+      waitingMessages = 0
+    }
+    return queue.compactMap { if case .message(let frame, _) = $0 { frame } else { nil } }
+  }
 }

@@ -69,7 +69,7 @@ final class World {
         makeFrame: { Frame($0) },
         load: { [unowned self] in reads.append(($0, nil)) },
         close: { [unowned self] session, code, _ in closed.append((session.user, code)) },
-        presence: { _, _ in },
+        presence: { _, _ in }, membershipChanged: { _, _ in },
         now: { [unowned self] in now }))
   }
 
