@@ -1,0 +1,406 @@
+import CLibWebSockets
+import Logging
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+// The door to libwebsockets and libuv: every unsafe line that touches them is in the files `Door*.swift`.
+
+/// Wakes a loop from any thread: libuv allows only `uv_async_send` there. The handle is alive while the pointer is set.
+final class WakeUp: Sendable {
+  /// Its address; 0 before the loop runs and after it has ended.
+  private let address = Mutex<UInt>(0)
+
+  func wake() {
+    address.withLock { if let handle = UnsafeMutablePointer<uv_async_t>(bitPattern: $0) { uv_async_send(handle) } }
+  }
+
+  fileprivate func set(_ handle: UnsafeMutablePointer<uv_async_t>?) {
+    let value = UInt(bitPattern: handle)
+    address.withLock { $0 = value }
+  }
+}
+
+/// Numbers are never used again, so a late answer cannot reach another connection.
+enum ConnectionNumber {
+  private static let last = Atomic<UInt64>(0)
+  static func next() -> UInt64 { last.add(1, ordering: .relaxed).newValue }
+}
+
+/// One libuv loop with one libwebsockets context on it, on one thread.
+final class Door {
+  /// Set where a socket is marked to be killed: only a service of libwebsockets looks at its timers.
+  var needsKick = false
+
+  private unowned let loop: Loop
+  private let uvLoop: UnsafeMutablePointer<uv_loop_t>
+  private let asyncHandle: UnsafeMutablePointer<uv_async_t>
+  private let timer: UnsafeMutablePointer<uv_timer_t>
+  private let wake: WakeUp
+  private let strings: CStrings
+  private let protocols: UnsafeMutablePointer<lws_protocols>
+  private let protocolCount: Int
+  private var context: OpaquePointer?
+  private let listener: Int32
+  private var listenerSocket: OpaquePointer?
+  /// Held open so that a connection can be accepted and closed when the process has no descriptor left.
+  private var spare: Int32 = -1
+
+  init(loop: Loop, listener: Int32, wake: WakeUp) throws(TransportFailure) {
+    self.loop = loop
+    self.listener = listener
+    self.wake = wake
+    strings = CStrings()
+    uvLoop = .allocate(capacity: 1)
+    asyncHandle = .allocate(capacity: 1)
+    timer = .allocate(capacity: 1)
+    // No client can name the first protocol, since no subprotocol has a blank: it is for HTTP, and for the echo, whose
+    // large pieces need a large buffer. The others' buffers are small, since every idle connection has one.
+    let names = ["http only"] + loop.configuration.webSockets.map(\.subprotocol)
+    protocolCount = names.count
+    protocols = .allocate(capacity: names.count + 1)
+    for (place, name) in names.enumerated() {
+      protocols[place] = lws_protocols(
+        name: strings.make(name), callback: doorCallback, per_session_data_size: 8,
+        rx_buffer_size: place == 0 ? 65_536 : 1_024, id: UInt32(place), user: nil, tx_packet_size: 65_536)
+    }
+    protocols[names.count] = lws_protocols()
+    uv_loop_init(uvLoop)
+    asyncHandle.initialize(to: uv_async_t())
+    timer.initialize(to: uv_timer_t())
+    let me = Unmanaged.passUnretained(self).toOpaque()
+    asyncHandle.pointee.data = me
+    timer.pointee.data = me
+    uv_async_init(uvLoop, asyncHandle) { handle in
+      guard let handle, let data = handle.pointee.data else { return }
+      Unmanaged<Door>.fromOpaque(data).takeUnretainedValue().woken()
+    }
+    uv_timer_init(uvLoop, timer)
+    uv_timer_start(
+      timer,
+      { handle in
+        guard let handle, let data = handle.pointee.data else { return }
+        Unmanaged<Door>.fromOpaque(data).takeUnretainedValue().ticked()
+      }, 250, 250)
+    spare = open("/dev/null", O_RDONLY | O_CLOEXEC)
+    do throws(TransportFailure) {
+      context = try createContext(loop.configuration)
+    } catch {
+      release()
+      throw error
+    }
+    wake.set(asyncHandle)
+  }
+
+  private func createContext(_ configuration: TransportConfiguration) throws(TransportFailure) -> OpaquePointer {
+    DoorLog.connect
+    DoorLog.takeLast()
+    var info = lws_context_creation_info()
+    info.port = CONTEXT_PORT_NO_LISTEN_SERVER
+    info.protocols = UnsafePointer(protocols)
+    info.options = aura_lws_options
+    info.user = Unmanaged.passUnretained(self).toOpaque()
+    info.gid = -1
+    info.uid = -1
+    info.count_threads = 1
+    info.pt_serv_buf_size = 66_000
+    info.max_http_header_data2 = UInt32(configuration.limits.requestHeaderBytesMax)
+    // Ours come first; these stand behind them.
+    info.timeout_secs = UInt32(max(configuration.limits.requestSeconds, configuration.limits.responseSeconds) + 5)
+    info.timeout_secs_ah_idle = UInt32(configuration.limits.requestSeconds + 5)
+    info.keepalive_timeout = Int32(configuration.limits.requestSeconds + 5)
+    if let tls = configuration.tls {
+      for path in [tls.certificate, tls.key] where access(path, R_OK) != 0 {
+        throw .certificate(path: path, reason: String(cString: strerror(errno)))
+      }
+      info.options |= aura_lws_tls_option
+      info.ssl_cert_filepath = UnsafePointer(strings.make(tls.certificate))
+      info.ssl_private_key_filepath = UnsafePointer(strings.make(tls.key))
+      // Frames are written as they are: h2 would wrap them.
+      info.alpn = UnsafePointer(strings.make("http/1.1"))
+    }
+    var foreign: UnsafeMutableRawPointer? = UnsafeMutableRawPointer(uvLoop)
+    let created = withUnsafeMutablePointer(to: &foreign) { pointer in
+      info.foreign_loops = pointer
+      return lws_create_context(&info)
+    }
+    guard let created else {
+      let reason = DoorLog.takeLast() ?? "libwebsockets gives no reason"
+      if let tls = configuration.tls { throw .certificate(path: tls.certificate, reason: reason) }
+      throw .loop(reason: reason)
+    }
+    return created
+  }
+
+  var nowMs: Int { Int(uv_now(uvLoop)) }
+  static func epochSeconds() -> Int { Int(time(nil)) }
+
+  /// Until `stop`.
+  func run() { uv_run(uvLoop, UV_RUN_DEFAULT) }
+  func stop() { uv_stop(uvLoop) }
+
+  /// libwebsockets' handles close over several turns of the loop; what is left of the context goes with the second call.
+  func destroy() {
+    wake.set(nil)
+    if let context {
+      lws_context_destroy(context)
+      closeHandles()
+      for _ in 0..<1_000 where uv_run(uvLoop, UV_RUN_NOWAIT) != 0 {}
+      lws_context_destroy(context)
+    }
+    context = nil
+    release()
+  }
+
+  private func closeHandles() {
+    for handle in [UnsafeMutableRawPointer(asyncHandle), UnsafeMutableRawPointer(timer)] {
+      let handle = handle.assumingMemoryBound(to: uv_handle_t.self)
+      if uv_is_closing(handle) == 0 { uv_close(handle, nil) }
+    }
+  }
+
+  private func release() {
+    closeHandles()
+    for _ in 0..<10 where uv_run(uvLoop, UV_RUN_NOWAIT) != 0 {}
+    if uv_loop_close(uvLoop) != 0 { loop.log.warning("a loop was left with open handles") }
+    uvLoop.deallocate()
+    asyncHandle.deallocate()
+    timer.deallocate()
+    protocols.deallocate()
+    if spare >= 0 { close(spare) }
+    if listenerSocket == nil { close(listener) }
+  }
+
+  private func woken() {
+    loop.drain()
+    kick()
+  }
+
+  private func ticked() {
+    loop.tick()
+    kick()
+  }
+
+  private func kick() {
+    guard needsKick else { return }
+    needsKick = false
+    lws_cancel_service(context)
+  }
+
+  // MARK: Listening
+
+  func listen() {
+    guard listenerSocket == nil, let vhost = lws_get_vhost_by_name(context, "default") else { return }
+    var descriptor = lws_sock_file_fd_type()
+    descriptor.filefd = listener
+    listenerSocket = lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, descriptor, protocols[0].name, nil)
+    if listenerSocket == nil { loop.log.error("the listener could not be handed to libwebsockets") }
+  }
+
+  func stopListening() {
+    guard let socket = listenerSocket else { return }
+    lws_set_timeout(socket, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC)
+    needsKick = true
+  }
+
+  /// Accepts what waits, at most as many in one turn as leaves the others their time.
+  fileprivate func acceptWaiting() {
+    guard let vhost = lws_get_vhost_by_name(context, "default") else { return }
+    for _ in 0..<128 {
+      var address = sockaddr_storage()
+      var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+      let descriptor = withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          aura_accept(listener, $0, &length)
+        }
+      }
+      guard descriptor >= 0 else {
+        if errno == EINTR || errno == ECONNABORTED { continue }
+        if errno == EMFILE || errno == ENFILE { refuseWithSpare() }
+        return
+      }
+      guard let connection = loop.admit(SocketAddress.text(address)) else {
+        close(descriptor)
+        continue
+      }
+      var adoption = lws_adopt_desc_t()
+      adoption.vh = vhost
+      adoption.type = lws_adoption_type(
+        rawValue: LWS_ADOPT_SOCKET.rawValue | LWS_ADOPT_HTTP.rawValue | LWS_ADOPT_ALLOW_SSL.rawValue)
+      adoption.fd.sockfd = descriptor
+      // The loop holds the connection until WSI_DESTROY, which also comes when the adoption fails half-way.
+      adoption.opaque = Unmanaged.passUnretained(connection).toOpaque()
+      if let socket = lws_adopt_descriptor_vhost_via_info(&adoption) {
+        connection.socket = Socket(socket)
+      } else {
+        connection.phase = .ended
+      }
+    }
+  }
+
+  /// Without a descriptor left, a waiting connection would wake the loop for ever: close it by means of the spare one.
+  private func refuseWithSpare() {
+    guard spare >= 0 else { return }
+    close(spare)
+    let descriptor = accept(listener, nil, nil)
+    if descriptor >= 0 { close(descriptor) }
+    spare = open("/dev/null", O_RDONLY | O_CLOEXEC)
+  }
+
+  // MARK: What libwebsockets tells
+
+  fileprivate func listenerClosed() { listenerSocket = nil }
+
+  fileprivate func happened(
+    _ wsi: OpaquePointer, _ reason: lws_callback_reasons, _ input: UnsafeMutableRawPointer?, _ count: Int
+  ) -> Int32 {
+    switch reason {
+    case LWS_CALLBACK_RAW_RX_FILE:
+      acceptWaiting()
+      return 0
+    case LWS_CALLBACK_RAW_CLOSE_FILE:
+      return 0
+    case LWS_CALLBACK_RAW_ADOPT, LWS_CALLBACK_RAW_RX:
+      // A CONNECT request turns into a raw socket; there is nothing here for it.
+      return -1
+    default: break
+    }
+    guard let opaque = lws_get_opaque_user_data(wsi) else { return 0 }
+    let connection = Unmanaged<Connection>.fromOpaque(opaque).takeUnretainedValue()
+    if connection.socket == nil && connection.phase != .ended { connection.socket = Socket(wsi) }
+    switch reason {
+    case LWS_CALLBACK_RECEIVE:
+      receive(connection, wsi, input, count)
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+      loop.writable(connection)
+    case LWS_CALLBACK_RECEIVE_PONG:
+      connection.lastReceivedAtMs = nowMs
+    case LWS_CALLBACK_ESTABLISHED:
+      loop.opened(connection)
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+      var code: UInt16?
+      if count >= 2, let bytes = input?.assumingMemoryBound(to: UInt8.self) {
+        code = UInt16(bytes[0]) << 8 | UInt16(bytes[1])
+      }
+      return loop.peerCloses(connection, code: code) ? 0 : -1
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL, LWS_CALLBACK_CLOSED:
+      // Also where libwebsockets itself begins to close, for instance after invalid UTF-8.
+      loop.ended(connection)
+    case LWS_CALLBACK_WSI_DESTROY:
+      lws_set_opaque_user_data(wsi, nil)
+      loop.destroyed(connection)
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+      return upgrade(connection, wsi)
+    case LWS_CALLBACK_HTTP:
+      // The deadlines are ours.
+      lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0)
+      loop.requested(connection, Socket(wsi).requestHead())
+    case LWS_CALLBACK_HTTP_BODY:
+      loop.bodyPiece(connection, UnsafeRawBufferPointer(start: input, count: count))
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+      return loop.bodyEnded(connection) ? 0 : -1
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+      return loop.answerWritable(connection) ? 0 : -1
+    default: break
+    }
+    return 0
+  }
+
+  private func receive(_ connection: Connection, _ wsi: OpaquePointer, _ input: UnsafeMutableRawPointer?, _ count: Int)
+  {
+    guard connection.phase == .open else { return }
+    connection.lastReceivedAtMs = nowMs
+    let announced = lws_remaining_packet_payload(wsi)
+    let piece = MessageAssembly.Piece(
+      bytes: count, isBinary: lws_frame_is_binary(wsi) != 0, isFirst: lws_is_first_fragment(wsi) != 0,
+      isFinal: lws_is_final_fragment(wsi) != 0, announcedBytes: announced < 0 ? Int.max : announced)
+    let bytes = UnsafeRawBufferPointer(start: input, count: count)
+    switch connection.assembly?.take(piece) {
+    case .whole?:
+      deliver(connection, bytes, isBinary: piece.isBinary)
+    case .keep?:
+      connection.kept.append(contentsOf: bytes)
+    case .complete?:
+      connection.kept.append(contentsOf: bytes)
+      let message = connection.kept
+      connection.kept = []
+      // libwebsockets looks for a character cut off at the end only where the last frame has a payload.
+      if count == 0 && !piece.isBinary && String(validating: message, as: UTF8.self) == nil {
+        connection.close(code: CloseCode.invalidPayload, reason: "invalid UTF-8")
+        return
+      }
+      message.withUnsafeBytes { deliver(connection, $0, isBinary: piece.isBinary) }
+    case .refuse(let code, let reason)?:
+      connection.kept = []
+      connection.close(code: code, reason: reason)
+    case nil: break
+    }
+  }
+
+  private func deliver(_ connection: Connection, _ bytes: UnsafeRawBufferPointer, isBinary: Bool) {
+    if connection.isEcho {
+      connection.echoes.append(isBinary ? Frame(binary: Array(bytes)) : Frame(text: Array(bytes)))
+      loop.echo(connection)
+    } else {
+      loop.handler?.received(connection, text: bytes)
+    }
+  }
+
+  private func upgrade(_ connection: Connection, _ wsi: OpaquePointer) -> Int32 {
+    // After an unknown upgrade libwebsockets has answered already and let go of the headers.
+    guard lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE) > 0 else { return -1 }
+    switch loop.upgrade(connection, Socket(wsi).requestHead()) {
+    case .accept: return 0
+    case .refuse(let bytes):
+      _ = Socket(wsi).write(bytes)
+      return -1
+    }
+  }
+}
+
+/// What libwebsockets calls for every event of every socket.
+private func doorCallback(
+  wsi: OpaquePointer?, reason: lws_callback_reasons, user: UnsafeMutableRawPointer?, input: UnsafeMutableRawPointer?,
+  count: Int
+) -> Int32 {
+  guard let wsi, let context = lws_get_context(wsi), let door = lws_context_user(context) else { return 0 }
+  return Unmanaged<Door>.fromOpaque(door).takeUnretainedValue().happened(wsi, reason, input, count)
+}
+
+/// C strings that live as long as the context that points to them.
+final class CStrings {
+  private var made: [UnsafeMutablePointer<CChar>] = []
+
+  func make(_ text: String) -> UnsafeMutablePointer<CChar>? {
+    guard let copy = strdup(text) else { return nil }
+    made.append(copy)
+    return copy
+  }
+
+  deinit { for copy in made { free(copy) } }
+}
+
+/// libwebsockets' own log: kept out of the way at debug level, its last line at hand for a failure's sentence.
+enum DoorLog {
+  private static let log = Logger(label: "aura.libwebsockets")
+  private static let last = Mutex<String?>(nil)
+
+  static let connect: Void = lws_set_log_level(LLL_ERR | LLL_WARN) { _, line in
+    guard let line else { return }
+    let text = String(cString: line).trimmed.split(separator: "\n").first.map(String.init) ?? ""
+    DoorLog.last.withLock { $0 = text }
+    DoorLog.log.debug("\(text)")
+  }
+
+  @discardableResult
+  static func takeLast() -> String? {
+    last.withLock { last in
+      defer { last = nil }
+      return last
+    }
+  }
+}
