@@ -139,6 +139,9 @@ final class Door {
   var nowMs: Int { Int(uv_now(uvLoop)) }
   static func epochSeconds() -> Int { Int(time(nil)) }
 
+  /// Some connection has sent more than libwebsockets could hand over yet. Of a single one it cannot be asked.
+  var hasBufferedInput: Bool { lws_service_adjust_timeout(context, 1, 0) == 0 }
+
   /// Until `stop`.
   func run() { uv_run(uvLoop, UV_RUN_DEFAULT) }
   func stop() { uv_stop(uvLoop) }

@@ -325,7 +325,9 @@ final class Loop {
       watch(connection, seconds: limits.closeSeconds)
       return true
     }
-    guard exchange.keepAlive else { return false }
+    // libwebsockets would read the body of a request that was piped behind this one from the wrong place: who has sent
+    // ahead is closed, and asks again.
+    guard exchange.keepAlive, door?.hasBufferedInput == false else { return false }
     connection.exchange = nil
     watch(connection, seconds: limits.requestSeconds)
     return socket.completeTransaction()

@@ -34,23 +34,28 @@ import Testing
     #expect(socket.response()?.body == "GET /api/next [] \n")
   }
 
-  @Test func `requests on one connection are answered in order, also when sent at once`() throws {
+  @Test func `requests on one connection are answered one after another`() throws {
     let server = try TestServer()
     let socket = RawSocket(port: server.port)
-    var text = ""
-    for number in 1...20 {
-      switch number % 4 {
-      case 0: text += "POST /api/\(number) HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
-      case 1: text += "GET /api/\(number) HTTP/1.1\r\nHost: a\r\n\r\n"
-      case 2: text += "POST /api/\(number) HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
-      default: text += "PUT /api/\(number) HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
-      }
-    }
-    socket.send(text)
     for number in 1...20 {
       let method = ["POST", "GET", "POST", "PUT"][number % 4]
-      #expect(socket.response()?.body == "\(method) /api/\(number) [] \(number % 4 == 0 ? "abc" : "")\n")
+      let body = number % 4 == 0 ? "abc" : ""
+      let length = method == "GET" ? "" : "Content-Length: \(body.utf8.count)\r\n"
+      socket.send("\(method) /api/\(number) HTTP/1.1\r\nHost: a\r\n\(length)\r\n\(body)")
+      #expect(socket.response()?.body == "\(method) /api/\(number) [] \(body)\n")
     }
+  }
+
+  @Test(arguments: [
+    "GET /api/1 HTTP/1.1\r\nHost: a\r\n\r\n", "POST /api/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+  ])
+  func `of requests sent at once the first is answered, and the connection closed`(first: String) throws {
+    let server = try TestServer()
+    let socket = RawSocket(port: server.port)
+    socket.send(first + "POST /api/2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\ndef")
+    #expect(socket.response()?.body.hasSuffix(first.hasPrefix("GET") ? "[] \n" : "[] abc\n") == true)
+    #expect(socket.isAtEnd())
+    #expect(server.journal.all.count == 1)
   }
 
   @Test(arguments: ["GET", "HEAD", "DELETE", "OPTIONS"]) func `a request without a length has no body`(method: String)
@@ -126,7 +131,7 @@ import Testing
     socket.send(head + "0\r\n\r\nX" + "GET /api/evil HTTP/1.1\r\nHost: a\r\n\r\n")
     let bytes = String(decoding: socket.untilEnd(), as: UTF8.self)
     #expect(bytes.hasPrefix("HTTP/1.1 \(status) "))
-    #expect(bytes.components(separatedBy: "HTTP/1.1 ").count == 2)
+    #expect(bytes.components(separatedBy: "Content-Length:").count == 2)
     #expect(server.journal.all.isEmpty)
   }
 
@@ -139,7 +144,7 @@ import Testing
       let socket = RawSocket(port: server.port)
       socket.send(text)
       let answer = String(decoding: socket.untilEnd(), as: UTF8.self)
-      #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 4"), "\(text): \(answer)")
+      #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.0 4") || answer.hasPrefix("HTTP/1.1 4"), "\(text): \(answer)")
     }
     #expect(ask(server, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")?.status == 200)
   }
@@ -208,9 +213,11 @@ import Testing
   @Test func `headers that are too long close the connection`() throws {
     let server = try TestServer { $0.limits.requestHeaderBytesMax = 4_096 }
     #expect(
-      ask(server, "GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: \(String(repeating: "a", count: 3_000))\r\n\r\n")?.status
+      ask(server, "GET /healthz HTTP/1.1\r\nHost: a\r\nX-Padding: \(String(repeating: "a", count: 3_000))\r\n\r\n")?
+        .status
         == 200)
     #expect(
-      ask(server, "GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: \(String(repeating: "a", count: 6_000))\r\n\r\n") == nil)
+      ask(server, "GET /healthz HTTP/1.1\r\nHost: a\r\nX-Padding: \(String(repeating: "a", count: 6_000))\r\n\r\n")
+        == nil)
   }
 }
