@@ -12,6 +12,14 @@ package struct AccessClaims: Sendable, Equatable {
   package var epoch: Int?
   package var issuedAt: Instant
   package var expiresAt: Instant
+
+  package init(user: ID, session: ID?, epoch: Int?, issuedAt: Instant, expiresAt: Instant) {
+    self.user = user
+    self.session = session
+    self.epoch = epoch
+    self.issuedAt = issuedAt
+    self.expiresAt = expiresAt
+  }
 }
 
 /// Why a token is not taken.

@@ -4,6 +4,8 @@ import AuraDomain
 package enum StoreFailure: Error, Sendable, Equatable {
   /// The folder cannot be made, read or written.
   case folder(path: String, reason: String)
+  /// The folder holds no database, and who only looks makes none.
+  case noDatabase(path: String)
   /// Another process has this folder open for writing.
   case inUse(path: String)
   /// A later release of the program has written this database.
@@ -30,6 +32,7 @@ extension StoreFailure: CustomStringConvertible {
   package var description: String {
     switch self {
     case .folder(let path, let reason): "the data folder \(path) cannot be used: \(reason)"
+    case .noDatabase(let path): "there is no database in the folder \(path)"
     case .inUse(let path): "another process already serves the data folder \(path)"
     case .newerVersion(let found, let known):
       "the database has version \(found), this program knows versions up to \(known)"
@@ -48,6 +51,7 @@ extension StoreFailure: CustomStringConvertible {
   package var nextStep: String {
     switch self {
     case .folder: "Choose a folder that this user may write, or change its owner."
+    case .noDatabase: "Name the folder that the hub uses, with --data."
     case .inUse: "Stop the other process, or give this one a folder of its own with --data."
     case .newerVersion: "Start the newer program, or restore the backup made before the upgrade."
     case .olderVersion: "Run `aura migrate`, or start the hub once."
