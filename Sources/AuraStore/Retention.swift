@@ -2,7 +2,7 @@ import AuraDomain
 
 /// Forgets what is older than it must be kept, a slice at a time, so that no command waits long behind it.
 struct RetentionJob {
-  private let limits: StoreConfiguration.Retention
+  private var limits: StoreConfiguration.Retention
   /// The clinics whose log is still to be looked at in this run.
   private var clinics: [ID] = []
   private var step = Step.idle
@@ -23,16 +23,30 @@ struct RetentionJob {
     """
   private static let oldFailures: SQL = "DELETE FROM sys_login_failures WHERE last_at < $1"
 
-  init(_ limits: StoreConfiguration.Retention) { self.limits = limits }
+  init(_ limits: StoreConfiguration.Retention) {
+    self.limits = limits
+    // What the protocol promises is no matter of configuration.
+    self.limits.commands = max(limits.commands, .days(7))
+  }
 
   /// When there is something to do: at once during a run, else at the next one.
   func due(_ now: Instant) -> Instant { step == .idle ? nextRun ?? now : now }
+
+  /// Whether busy times have kept it from running for too long.
+  func isOverdue(_ now: Instant) -> Bool {
+    nextRun.map { now - $0 > Span(milliseconds: limits.interval.milliseconds * 10) } ?? false
+  }
+
+  /// After an error: tries again at the next run.
+  mutating func giveUp(_ now: Instant) {
+    step = .idle
+    nextRun = now + limits.interval
+  }
 
   /// One slice in a transaction of its own.
   mutating func slice(_ session: SQLSession, now: Instant) throws {
     switch step {
     case .idle:
-      nextRun = now + limits.interval
       step = .commands
     case .commands:
       var deleted = 0
@@ -55,6 +69,7 @@ struct RetentionJob {
         try session.execute(Self.oldFailures, .instant(now - .days(1)))
       }
       step = .idle
+      nextRun = now + limits.interval
     }
   }
 

@@ -80,7 +80,7 @@ package final class Store: Sendable {
         return { then(.success(value)) }
       },
       failed: { then(.failure($0)) })
-    if !mailbox.offer(.write(job)) { then(.failure(StoreFailure.overloaded)) }
+    if !mailbox.offer(.write(job)) { then(.failure(mailbox.isClosed ? StoreFailure.stopped : .overloaded)) }
   }
 
   /// Runs `work` on a reader's thread in one read transaction; `then` is called on that thread, or with `overloaded` at
@@ -131,9 +131,9 @@ private enum WriterLoop {
         finish(writer.process(Array(jobs[start..<end])), publish)
         start = end
       }
-      if !jobs.isEmpty { continue }
-      if isLast { return }
+      if isLast, jobs.isEmpty { return }
       let now = configuration.clock()
+      if !jobs.isEmpty, !retention.isOverdue(now) { continue }
       if let due = writer.nextDue, due <= now, writer.failure == nil {
         finish(writer.process([]), publish)
         continue
@@ -143,6 +143,7 @@ private enum WriterLoop {
           try writer.connection.use { try retention.slice($0, now: now) }
           continue
         } catch {
+          retention.giveUp(now)
           configuration.report("old entries could not be deleted: \(error)")
         }
       }

@@ -42,14 +42,29 @@ enum Timers {
     try session.first(next) { $0.optionalInstant(0) } ?? nil
   }
 
-  static func due(_ session: SQLSession, at now: Instant, limit: Int) throws -> [Stored] {
-    try session.all(due, .instant(now), .integer(limit)) { row in
+  /// What is due, the longest due first, and the names of timers that this program cannot read: they must not hold up
+  /// the others.
+  static func due(
+    _ session: SQLSession, at now: Instant, limit: Int
+  ) throws -> (timers: [Stored], unreadable: [(clinic: String, dedupe: String)]) {
+    var timers: [Stored] = []
+    var unreadable: [(clinic: String, dedupe: String)] = []
+    try session.each(due, .instant(now), .integer(limit)) { row in
       guard let clinic = row.id(0), let kind = TimerKind(rawValue: row.text(3)),
         let payload = try? JSON.parse(row.text(4))
-      else { throw StoreFailure.damaged(table: "sys_timers", column: "kind", text: row.text(3)) }
+      else {
+        unreadable.append((row.text(0), row.text(1)))
+        return
+      }
       let planned = PlannedTimer(due: row.instant(2), kind: kind, payload: payload, dedupe: row.text(1))
-      return Stored(clinic: clinic, planned: planned, attempts: row.integer(5))
+      timers.append(Stored(clinic: clinic, planned: planned, attempts: row.integer(5)))
     }
+    return (timers, unreadable)
+  }
+
+  /// Puts a timer that cannot be read out of the way for a day.
+  static func setAside(_ session: SQLSession, clinic: String, dedupe: String, now: Instant) throws {
+    try session.execute(postpone, 0, .instant(now + .days(1)), .text(clinic), .text(dedupe))
   }
 
   /// After an unexpected error: 2, 4, 8 … seconds, at most an hour.

@@ -198,7 +198,12 @@ package final class Writer {
   // MARK: Timers
 
   private func fireTimers(_ session: SQLSession, _ work: inout Work) throws {
-    for timer in try Timers.due(session, at: work.now, limit: configuration.timersPerBatchMax) {
+    let due = try Timers.due(session, at: work.now, limit: configuration.timersPerBatchMax)
+    for (clinic, dedupe) in due.unreadable {
+      configuration.report("timer \(dedupe) in clinic \(clinic) cannot be read")
+      try Timers.setAside(session, clinic: clinic, dedupe: dedupe, now: work.now)
+    }
+    for timer in due.timers {
       let request = CommandRequest(
         origin: .timer, clinic: timer.clinic, user: nil,
         key: "timer:\(timer.planned.dedupe)@\(timer.planned.due.milliseconds)",
@@ -215,10 +220,17 @@ package final class Writer {
     _ request: CommandRequest, _ timer: Timers.Stored, _ session: SQLSession, _ work: inout Work
   ) throws -> Outcome {
     do {
+      let actor: Actor
+      do {
+        actor = try Rights.actor(session, user: nil, clinic: timer.clinic, reason: nil)
+      } catch let refusal as Refusal {
+        // The clinic rests; its timers are there when it wakes.
+        try Timers.postpone(session, timer, now: work.now)
+        return Outcome(key: request.key, duplicate: false, result: .failure(refusal))
+      }
       try open(session)
       try Timers.cancel(session, clinic: timer.clinic, dedupe: timer.planned.dedupe)
       do {
-        let actor = try Rights.actor(session, user: nil, clinic: timer.clinic, reason: nil)
         let accepted = try apply(request, actor, session, &work)
         try close(session)
         return Outcome(key: request.key, duplicate: false, result: .success(accepted))

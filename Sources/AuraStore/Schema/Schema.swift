@@ -14,7 +14,7 @@ struct Migration: Sendable {
 enum SchemaStep: Sendable {
   case table(String, String)
   case index(String)
-  /// A unique index on a member of a JSON column.
+  /// Within a clinic, no two rows have the same value of a JSON column's member.
   case uniqueMember(name: String, table: String, column: String, member: String)
   /// Refuses DELETE, and UPDATE of all columns but those named.
   case appendOnly(String, except: [String] = [])
