@@ -22,8 +22,21 @@ package struct RowFilter: Sendable, Hashable {
     fileprivate init(_ column: Column, _ values: [Value]) {
       self.column = column
       self.values = Set(values).sorted { $0.sortKey < $1.sortKey }
-      ids = self.values.map { value in if case .text(let text) = value { ID(text) } else { nil } }
-      words = self.values.map { value in if case .text(let text) = value { text } else { nil } }
+      // Only `null` stands for no value; what cannot be a value of the column is left out and admits nothing.
+      ids = self.values.compactMap { value -> ID?? in
+        switch value {
+        case .null: .some(nil)
+        case .text(let text): ID(text).map { .some($0) }
+        case .integer: nil
+        }
+      }
+      words = self.values.compactMap { value -> String?? in
+        switch value {
+        case .null: .some(nil)
+        case .text(let text): .some(text)
+        case .integer: nil
+        }
+      }
     }
 
     fileprivate func admits(_ keys: RowKeys) -> Bool {
