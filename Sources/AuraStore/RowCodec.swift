@@ -163,6 +163,8 @@ struct SelectComposer {
       if character == "%" || character == "_" || character == "\\" { pattern += "\\" }
       pattern.unicodeScalars.append(character)
     }
+    // The engine refuses longer patterns, and no column that is searched holds so long a text.
+    guard pattern.utf8.count <= SQLite.patternBytesMax - 2 else { return raw("1 = 0") }
     raw("lower(\(name)) LIKE lower(\(parameter(.text(pattern + "%")))) ESCAPE '\\'")
   }
 

@@ -10,6 +10,8 @@ import GRDB
 /// older releases, which needs two connections that write or checkpoint at once.
 enum SQLite {
   static let fileName = "aura.sqlite3"
+  /// A search for a longer text finds nothing: matching costs its length times the column's.
+  static let patternBytesMax = 512
 
   /// Opens for writing, creating folder and file. `synchronous` is FULL afterwards, read back to be sure.
   static func openWriter(directory: String) throws(StoreFailure) -> DatabaseQueue {
@@ -66,7 +68,8 @@ enum SQLite {
       throw SQLFailure(kind: .other, code: 0, message: "defensive mode cannot be set")
     }
     for (limit, value) in [
-      (SQLITE_LIMIT_LENGTH, 64 << 20), (SQLITE_LIMIT_SQL_LENGTH, 65_536), (SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 128),
+      (SQLITE_LIMIT_LENGTH, 64 << 20), (SQLITE_LIMIT_SQL_LENGTH, 65_536),
+      (SQLITE_LIMIT_LIKE_PATTERN_LENGTH, patternBytesMax),
       (SQLITE_LIMIT_EXPR_DEPTH, 128), (SQLITE_LIMIT_ATTACHED, 1), (SQLITE_LIMIT_VARIABLE_NUMBER, 1_024),
     ] {
       sqlite3_limit(connection, limit, Int32(value))

@@ -32,7 +32,7 @@ package struct StoreConfiguration: Sendable {
 
   package init(
     directory: String, clock: @escaping @Sendable () -> Instant = { .systemNow },
-    decide: @escaping Decide = { _, _ in throw Refusal(.unknownCommand, "No rules are there.") }
+    decide: @escaping Decide = { try AuraDomain.decide($0, &$1) }
   ) {
     self.directory = directory
     self.clock = clock
