@@ -68,11 +68,13 @@ package final class Connection {
   }
 
   /// Sends a close frame behind what is being sent; `closed` follows when the peer has answered, or has had its time.
-  package func close(code: UInt16, reason: String = "") {
+  /// `farewell` goes out before it, also on a choked socket: it is the one write that may wait behind another.
+  package func close(code: UInt16, reason: String = "", behind farewell: Frame? = nil) {
     guard phase == .open, let socket else { return }
     phase = .closing
     closeCode = code
-    if socket.write(Frame(closeCode: code, reason: reason).bytes) {
+    let close = Frame(closeCode: code, reason: reason)
+    if socket.write(farewell.map { Frame(joining: [$0, close]).bytes } ?? close.bytes) {
       loop.watch(self, seconds: loop.limits.closeSeconds)
     } else {
       drop()

@@ -1,0 +1,17 @@
+import AuraDomain
+import AuraTransport
+
+/// The HTTP routes.
+extension Gateway {
+  func http(_ request: HTTPRequest, respond: HTTPResponder) {
+    if request.path == "/healthz" {
+      guard request.method == "GET" || request.method == "HEAD" else {
+        return respond.respond(
+          HTTPResponse(status: 405, json: Array(#"{"error":"GET only"}"#.utf8), headers: [("Allow", "GET, HEAD")]))
+      }
+      return respond.respond(HTTPResponse(status: 200, json: Array(#"{"status":"ok"}"#.utf8)))
+    }
+    if request.path.hasPrefix(SignIn.path) { return shared.signIn.handle(request, respond) }
+    respond.respond(HTTPResponse(status: 404, json: Array(#"{"error":"no such route"}"#.utf8)))
+  }
+}
