@@ -89,8 +89,7 @@ package enum LoginSessions {
   private static let ofUser = SQL(
     "SELECT \(columns) FROM sys_sessions WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2 ORDER BY id")
   private static let rotate: SQL = """
-    UPDATE sys_sessions SET previous_digest = refresh_digest, refresh_digest = $1, rotated_at = $2, last_used_at = $3,
-      expires_at = $4
+    UPDATE sys_sessions SET refresh_digest = $1, rotated_at = $2, last_used_at = $3, expires_at = $4
     WHERE id = $5 AND refresh_digest = $6 AND revoked_at IS NULL
     """
   private static let revoke: SQL = "UPDATE sys_sessions SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL"

@@ -163,15 +163,14 @@ extension Schema {
     .index("INDEX notifications_user ON notifications (clinic_id, user_id, is_read)"),
     .index("INDEX notifications_customer ON notifications (clinic_id, customer_id)"),
     .index("INDEX notifications_created ON notifications (clinic_id, created_at DESC)"),
-    // A sign-in on one device. The refresh token itself is never stored, only its digest; the one before is kept to see
-    // when somebody uses it again.
+    // A sign-in on one device. The refresh token itself is never stored, only its digest; the token names its session,
+    // so that one that was replaced is known when somebody uses it again.
     .table(
       "sys_sessions",
       """
       id TEXT PRIMARY KEY,
       user_id TEXT NOT NULL REFERENCES users (id),
-      refresh_digest BYTEA NOT NULL UNIQUE,
-      previous_digest BYTEA,
+      refresh_digest BYTEA NOT NULL,
       rotated_at BIGINT,
       created_at BIGINT NOT NULL,
       last_used_at BIGINT NOT NULL,
@@ -181,7 +180,6 @@ extension Schema {
       agent TEXT
       """),
     .index("INDEX sys_sessions_user ON sys_sessions (user_id)"),
-    .index("INDEX sys_sessions_previous ON sys_sessions (previous_digest) WHERE previous_digest IS NOT NULL"),
     .index("INDEX sys_sessions_expires ON sys_sessions (expires_at)"),
   ]
 }
