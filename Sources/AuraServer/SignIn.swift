@@ -153,10 +153,11 @@ package final class SignIn: Sendable {
   /// Answers with an access token and the cookie that gets the next one.
   func grant(_ granted: Granted, _ reply: Reply) {
     let now = clock()
+    // The session's end is the token's too. A token knows whole seconds only.
+    let end = min(now + Tokens.accessLifetime, granted.expiresAt)
     let claims = AccessClaims(
       user: granted.identity.user, session: granted.refresh.session, epoch: granted.identity.tokenEpoch, issuedAt: now,
-      // The session's end is the token's too.
-      expiresAt: min(now + Tokens.accessLifetime, granted.expiresAt))
+      expiresAt: Instant(milliseconds: end.milliseconds / 1_000 * 1_000))
     guard let token = tokens.issue(claims) else { return reply.fault(.failed) }
     reply.grant(
       .init(

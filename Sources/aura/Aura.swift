@@ -1,4 +1,6 @@
 import ArgumentParser
+import AuraServer
+import Glibc
 
 @main
 struct Aura: ParsableCommand {
@@ -6,6 +8,12 @@ struct Aura: ParsableCommand {
     commandName: "aura",
     abstract: "A realtime hub for aesthetic clinics: what one screen does, every other shows at once.",
     discussion: "Begin with `aura serve --demo`.",
-    version: "0.1.0",
-    subcommands: [Token.self, Migrate.self])
+    version: Server.version,
+    subcommands: [Serve.self, Token.self, Migrate.self])
+
+  static func main() {
+    // What is written is for this user alone: the data folder holds people's health.
+    umask(0o077)
+    main(nil)
+  }
 }

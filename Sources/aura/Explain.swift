@@ -20,5 +20,7 @@ func explaining<T>(_ work: () throws -> T) throws -> T {
     throw Complaint(sentence.prefix(1).uppercased() + sentence.dropFirst() + ".")
   } catch let failure as InstallationSecret.Failure {
     throw Complaint("\(failure).")
+  } catch let failure as ServerFailure {
+    throw Complaint("\(failure)")
   }
 }
