@@ -173,11 +173,11 @@ test('presence keeps the list, and a missed number asks for all of it', async ()
   const { client, socket } = await liveClient();
   const staff = client.subscribe({ clinic: CLINIC, topics: ['presence'] });
   socket.say({ type: 'subscribed', re: socket.last('subscribe').id, stream: 's7', mode: 'snapshot', reason: 'first', cursor: { epoch: 'e1', seq: 10, scope: 'x' }, oldest: 1 });
-  socket.say({ type: 'presence', clinic: CLINIC, n: 4, op: 'all', users: [{ user: 'u1', devices: 1 }] });
-  socket.say({ type: 'presence', clinic: CLINIC, n: 5, op: 'enter', users: [{ user: 'u2', devices: 1 }] });
-  socket.say({ type: 'presence', clinic: CLINIC, n: 6, op: 'leave', users: [{ user: 'u1' }] });
-  assert.deepEqual(staff.presence.users.map((user) => user.user), ['u2']);
+  socket.say({ type: 'presence', clinic: CLINIC, n: 4, op: 'all', users: [{ id: 'u1', devices: 1 }] });
+  socket.say({ type: 'presence', clinic: CLINIC, n: 5, op: 'enter', users: [{ id: 'u2', devices: 1 }] });
+  socket.say({ type: 'presence', clinic: CLINIC, n: 6, op: 'leave', users: [{ id: 'u1', devices: 0 }] });
+  assert.deepEqual(staff.presence.users.map((user) => user.id), ['u2']);
   const before = socket.of('subscribe').length;
-  socket.say({ type: 'presence', clinic: CLINIC, n: 9, op: 'enter', users: [{ user: 'u3' }] });
+  socket.say({ type: 'presence', clinic: CLINIC, n: 9, op: 'enter', users: [{ id: 'u3' }] });
   assert.equal(socket.of('subscribe').length, before + 1);
 });

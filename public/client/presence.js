@@ -33,13 +33,10 @@ export class PresenceList extends Emitter {
     this.#n = frame.n;
     if (frame.op === 'all') this.#users.clear();
     for (const user of frame.users) {
-      const id = presenceKey(user);
-      if (frame.op === 'leave') this.#users.delete(id);
-      else this.#users.set(id, user);
+      if (frame.op === 'leave') this.#users.delete(user.id);
+      else this.#users.set(user.id, user);
     }
     this.emit('change', { op: frame.op, users: frame.users });
     return missed ? 'again' : 'ok';
   }
 }
-
-const presenceKey = (user) => (typeof user === 'string' ? user : (user.user ?? user.id));

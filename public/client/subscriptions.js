@@ -123,12 +123,14 @@ export class Subscriptions {
   }
 
   unsubscribed(frame) {
+    // With `re` it answers our own wish to leave.
+    if (frame.re !== undefined) return;
     const entry = this.#streams.get(frame.stream);
     if (!entry) return;
     this.#streams.delete(frame.stream);
     if (frame.code === 'scope_changed') {
       this.#again(entry);
-    } else if (frame.code) {
+    } else {
       entry.subscription.purge(frame.code);
     }
     this.#changed();
