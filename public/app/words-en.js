@@ -179,6 +179,7 @@ export const en = {
   'sales.noneFound.lead': 'Try another name, or show all cases.',
   'sales.pick.title': 'Choose a case',
   'sales.pick.lead': 'Its steps, people and times appear here, live.',
+  'sales.justNow': 'just now',
   'sales.inStage': 'for {span}',
   'sales.moved': '{name} moved to “{stage}”',
 
@@ -280,9 +281,9 @@ export const en = {
   'pay.unskilled': 'not trained for this',
   'pay.when': 'When',
   'pay.now': 'Now',
-  'pay.later': 'Later, no time yet',
+  'pay.later': 'No time yet',
   'pay.day': 'Day',
-  'pay.slot': 'Time',
+  'pay.slot': 'At a time',
   'pay.noSlots': 'No time is free on this day. Choose another day or person.',
   'pay.slotTaken': 'taken',
   'pay.total': 'Confirm {amount}',
@@ -290,7 +291,7 @@ export const en = {
   'pay.done': 'Payment of {amount} confirmed for {name}',
   'pay.treatmentMissing': 'Choose a treatment.',
   'pay.amountWrong': 'Enter the amount, for example 5,000.',
-  'pay.slotMissing': 'Choose a time, or “Later”.',
+  'pay.slotMissing': 'Choose a time, or “No time yet”.',
   'pay.minutes': '{n} min',
 
   'error.offline': 'There is no connection. This is kept and sent when it is back.',

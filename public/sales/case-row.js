@@ -38,7 +38,11 @@ class CaseRow extends AuraElement {
       h('span', { class: 'case-sub' }, facts.filter(Boolean).join(' · ') || customer?.phone || ' '),
       h('span', { class: 'case-side' },
         h('span', { class: `badge ${workflow.current_stage}` }, t(`stage.${workflow.current_stage}`)),
-        h('span', { class: 'case-since', title: clock(workflow.stage_entered_at) }, t('sales.inStage', { span: span(at - workflow.stage_entered_at) }))));
+        h('span', { class: 'case-since', title: clock(workflow.stage_entered_at) }, this.#since(at - workflow.stage_entered_at))));
+  }
+
+  #since(ms) {
+    return ms < 60_000 ? t('sales.justNow') : t('sales.inStage', { span: span(ms) });
   }
 }
 
