@@ -45,6 +45,7 @@ final class Door {
   private let protocols: UnsafeMutablePointer<lws_protocols>
   private let protocolCount: Int
   private var context: OpaquePointer?
+  private var vhost: OpaquePointer?
   private let listener: Int32
   private var listenerSocket: OpaquePointer?
   /// Held open so that a connection can be accepted and closed when the process has no descriptor left.
@@ -88,15 +89,15 @@ final class Door {
       }, 250, 250)
     spare = open("/dev/null", O_RDONLY | O_CLOEXEC)
     do throws(TransportFailure) {
-      context = try createContext(loop.configuration)
+      try createContext(loop.configuration)
     } catch {
-      release()
+      destroy()
       throw error
     }
     wake.set(asyncHandle)
   }
 
-  private func createContext(_ configuration: TransportConfiguration) throws(TransportFailure) -> OpaquePointer {
+  private func createContext(_ configuration: TransportConfiguration) throws(TransportFailure) {
     DoorLog.connect
     DoorLog.takeLast()
     var info = lws_context_creation_info()
@@ -124,16 +125,18 @@ final class Door {
       info.alpn = UnsafePointer(strings.make("http/1.1"))
     }
     var foreign: UnsafeMutableRawPointer? = UnsafeMutableRawPointer(uvLoop)
-    let created = withUnsafeMutablePointer(to: &foreign) { pointer in
+    context = withUnsafeMutablePointer(to: &foreign) { pointer in
       info.foreign_loops = pointer
       return lws_create_context(&info)
     }
-    guard let created else {
+    guard context != nil else { throw .loop(reason: DoorLog.takeLast() ?? "libwebsockets gives no reason") }
+    // Made apart from the context: a context that fails half-way leaves handles on the loop that nobody may touch.
+    vhost = lws_create_vhost(context, &info)
+    guard vhost != nil else {
       let reason = DoorLog.takeLast() ?? "libwebsockets gives no reason"
       if let tls = configuration.tls { throw .certificate(path: tls.certificate, reason: reason) }
       throw .loop(reason: reason)
     }
-    return created
   }
 
   var nowMs: Int { Int(uv_now(uvLoop)) }
@@ -197,7 +200,7 @@ final class Door {
   // MARK: Listening
 
   func listen() {
-    guard listenerSocket == nil, let vhost = lws_get_vhost_by_name(context, "default") else { return }
+    guard listenerSocket == nil, let vhost else { return }
     var descriptor = lws_sock_file_fd_type()
     descriptor.filefd = listener
     listenerSocket = lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, descriptor, protocols[0].name, nil)
@@ -212,7 +215,7 @@ final class Door {
 
   /// Accepts what waits, at most as many in one turn as leaves the others their time.
   fileprivate func acceptWaiting() {
-    guard let vhost = lws_get_vhost_by_name(context, "default") else { return }
+    guard let vhost else { return }
     for _ in 0..<128 {
       var address = sockaddr_storage()
       var length = socklen_t(MemoryLayout<sockaddr_storage>.size)

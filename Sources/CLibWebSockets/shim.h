@@ -5,7 +5,8 @@
 // What Swift does not import by itself: options of type long long, and unsigned where the struct wants it.
 
 // The libuv plug-in is the loop; text is checked as UTF-8, also across pieces.
-static const uint64_t aura_lws_options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8;
+static const uint64_t aura_lws_options =
+    LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
 static const uint64_t aura_lws_tls_option = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 
 // accept4 is declared only for _GNU_SOURCE, which Swift's Glibc module does not always set.
