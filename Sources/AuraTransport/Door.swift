@@ -1,4 +1,5 @@
 import CLibWebSockets
+import Foundation
 import Logging
 import Synchronization
 
@@ -10,21 +11,6 @@ import Synchronization
 
 // The door to libwebsockets and libuv: every unsafe line that touches them is in the files `Door*.swift`.
 
-/// Wakes a loop from any thread: libuv allows only `uv_async_send` there. The handle is alive while the pointer is set.
-final class WakeUp: Sendable {
-  /// Its address; 0 before the loop runs and after it has ended.
-  private let address = Mutex<UInt>(0)
-
-  func wake() {
-    address.withLock { if let handle = UnsafeMutablePointer<uv_async_t>(bitPattern: $0) { uv_async_send(handle) } }
-  }
-
-  fileprivate func set(_ handle: UnsafeMutablePointer<uv_async_t>?) {
-    let value = UInt(bitPattern: handle)
-    address.withLock { $0 = value }
-  }
-}
-
 /// Numbers are never used again, so a late answer cannot reach another connection.
 enum ConnectionNumber {
   private static let last = Atomic<UInt64>(0)
@@ -35,6 +21,9 @@ enum ConnectionNumber {
 final class Door {
   /// Set where a socket is marked to be killed: only a service of libwebsockets looks at its timers.
   var needsKick = false
+
+  /// Contexts come and go one at a time: loading the plug-in and setting OpenSSL up are not safe otherwise.
+  private static let contexts = NSLock()
 
   private unowned let loop: Loop
   private let uvLoop: UnsafeMutablePointer<uv_loop_t>
@@ -48,6 +37,10 @@ final class Door {
   private var vhost: OpaquePointer?
   private let listener: Int32
   private var listenerSocket: OpaquePointer?
+  /// From then on libwebsockets closes it.
+  private var hasGivenListener = false
+  /// By which libwebsockets is woken: the one socket that a new context has.
+  private var eventPipe: Int32 = -1
   /// Held open so that a connection can be accepted and closed when the process has no descriptor left.
   private var spare: Int32 = -1
 
@@ -88,11 +81,12 @@ final class Door {
         Unmanaged<Door>.fromOpaque(data).takeUnretainedValue().ticked()
       }, 250, 250)
     spare = open("/dev/null", O_RDONLY | O_CLOEXEC)
-    do throws(TransportFailure) {
-      try createContext(loop.configuration)
-    } catch {
+    Door.contexts.lock()
+    let outcome = Result { () throws(TransportFailure) in try createContext(loop.configuration) }
+    Door.contexts.unlock()
+    if case .failure(let failure) = outcome {
       destroy()
-      throw error
+      throw failure
     }
     wake.set(asyncHandle)
   }
@@ -130,6 +124,12 @@ final class Door {
       return lws_create_context(&info)
     }
     guard context != nil else { throw .loop(reason: DoorLog.takeLast() ?? "libwebsockets gives no reason") }
+    uv_walk(
+      uvLoop,
+      { handle, found in
+        guard let handle, uv_handle_get_type(handle) == UV_POLL else { return }
+        uv_fileno(handle, found?.assumingMemoryBound(to: Int32.self))
+      }, &eventPipe)
     // Made apart from the context: a context that fails half-way leaves handles on the loop that nobody may touch.
     vhost = lws_create_vhost(context, &info)
     guard vhost != nil else {
@@ -149,17 +149,38 @@ final class Door {
   func run() { uv_run(uvLoop, UV_RUN_DEFAULT) }
   func stop() { uv_stop(uvLoop) }
 
-  /// libwebsockets' handles close over several turns of the loop; what is left of the context goes with the second call.
+  /// Ends every socket, then the context and the loop.
   func destroy() {
     wake.set(nil)
-    if let context {
-      lws_context_destroy(context)
+    guard let context else { return release() }
+    endSockets()
+    Door.contexts.lock()
+    lws_context_destroy(context)
+    // libwebsockets has closed its event pipe, and will close the same number again in a turn of the loop. Until then the
+    // number must be ours: another thread's file could have it by now, and would be closed. Then rather leave the rest.
+    let held = fcntl(spare, F_DUPFD_CLOEXEC, eventPipe)
+    if held == eventPipe {
       closeHandles()
       for _ in 0..<1_000 where uv_run(uvLoop, UV_RUN_NOWAIT) != 0 {}
       lws_context_destroy(context)
+    } else {
+      loop.log.notice("a loop is left unfinished, since another thread took its descriptor")
+      if held >= 0 { close(held) }
     }
-    context = nil
-    release()
+    Door.contexts.unlock()
+    self.context = nil
+    if held == eventPipe { release() }
+  }
+
+  /// Their handles close over several turns of the loop.
+  private func endSockets() {
+    stopListening()
+    for connection in loop.connections.values { connection.socket?.kill() }
+    for _ in 0..<10_000 where !loop.connections.isEmpty || listenerSocket != nil {
+      lws_cancel_service(context)
+      uv_run(uvLoop, UV_RUN_NOWAIT)
+    }
+    for _ in 0..<3 { uv_run(uvLoop, UV_RUN_NOWAIT) }
   }
 
   private func closeHandles() {
@@ -178,7 +199,7 @@ final class Door {
     timer.deallocate()
     protocols.deallocate()
     if spare >= 0 { close(spare) }
-    if listenerSocket == nil { close(listener) }
+    if !hasGivenListener { close(listener) }
   }
 
   private func woken() {
@@ -200,7 +221,8 @@ final class Door {
   // MARK: Listening
 
   func listen() {
-    guard listenerSocket == nil, let vhost else { return }
+    guard !hasGivenListener, let vhost else { return }
+    hasGivenListener = true
     var descriptor = lws_sock_file_fd_type()
     descriptor.filefd = listener
     listenerSocket = lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, descriptor, protocols[0].name, nil)
@@ -259,8 +281,6 @@ final class Door {
 
   // MARK: What libwebsockets tells
 
-  fileprivate func listenerClosed() { listenerSocket = nil }
-
   fileprivate func happened(
     _ wsi: OpaquePointer, _ reason: lws_callback_reasons, _ input: UnsafeMutableRawPointer?, _ count: Int
   ) -> Int32 {
@@ -269,6 +289,7 @@ final class Door {
       acceptWaiting()
       return 0
     case LWS_CALLBACK_RAW_CLOSE_FILE:
+      listenerSocket = nil
       return 0
     case LWS_CALLBACK_RAW_ADOPT, LWS_CALLBACK_RAW_RX:
       // A CONNECT request turns into a raw socket; there is nothing here for it.
@@ -375,38 +396,4 @@ private func doorCallback(
 ) -> Int32 {
   guard let wsi, let context = lws_get_context(wsi), let door = lws_context_user(context) else { return 0 }
   return Unmanaged<Door>.fromOpaque(door).takeUnretainedValue().happened(wsi, reason, input, count)
-}
-
-/// C strings that live as long as the context that points to them.
-final class CStrings {
-  private var made: [UnsafeMutablePointer<CChar>] = []
-
-  func make(_ text: String) -> UnsafeMutablePointer<CChar>? {
-    guard let copy = strdup(text) else { return nil }
-    made.append(copy)
-    return copy
-  }
-
-  deinit { for copy in made { free(copy) } }
-}
-
-/// libwebsockets' own log: kept out of the way at debug level, its last line at hand for a failure's sentence.
-enum DoorLog {
-  private static let log = Logger(label: "aura.libwebsockets")
-  private static let last = Mutex<String?>(nil)
-
-  static let connect: Void = lws_set_log_level(LLL_ERR | LLL_WARN) { _, line in
-    guard let line else { return }
-    let text = String(cString: line).trimmed.split(separator: "\n").first.map(String.init) ?? ""
-    DoorLog.last.withLock { $0 = text }
-    DoorLog.log.debug("\(text)")
-  }
-
-  @discardableResult
-  static func takeLast() -> String? {
-    last.withLock { last in
-      defer { last = nil }
-      return last
-    }
-  }
 }
