@@ -20,13 +20,16 @@ extension Gateway {
     do throws(WireFailure) {
       message = try ClientMessage.decode(text)
     } catch {
-      return refuse(error, peer)
+      var failure = error
+      // Who has not said who they are has one try.
+      if case .new = peer.phase, failure.close == nil { failure.close = .badFrame }
+      return refuse(failure, peer)
     }
     switch (message, peer.phase) {
     case (.hello(let hello), .new): greet(peer, hello)
     case (.hello(let hello), _):
-      refuse(WireFailure(re: hello.id, .badFrame, "hello was said already", isFatal: true), peer)
-    case (_, .new): refuse(WireFailure(.badFrame, "the first frame is hello", isFatal: true), peer)
+      refuse(WireFailure(re: hello.id, .badFrame, "hello was said already", close: .badFrame), peer)
+    case (_, .new): refuse(WireFailure(.badFrame, "the first frame is hello", close: .badFrame), peer)
     case (_, .ready(let session)): take(message, peer, session)
     case (_, .greeting), (_, .leaving): break
     }
@@ -48,7 +51,7 @@ extension Gateway {
   private func refuse(_ failure: WireFailure, _ peer: Peer) {
     let text = ServerMessage.error(failure)
     if let session = peer.session { hub.send(text, to: session) } else { _ = peer.connection.send(Frame(text: text)) }
-    if failure.isFatal { leave(peer, .badFrame, failure.message) }
+    if let close = failure.close { leave(peer, close, failure.message) }
   }
 
   // MARK: Who it is

@@ -80,23 +80,23 @@ package struct QueryMessage: Sendable {
   package var args: JSON
 }
 
-/// A frame that is not taken. `isFatal` ends the connection with 4000.
+/// A frame that is not taken, and the close that follows if it ends the connection.
 package struct WireFailure: Error, Sendable {
   package var re: Int?
   package var index: Int?
   package var code: ErrorCode
   package var message: String
   package var path: String?
-  package var isFatal = false
+  package var close: CloseReason?
 
   package init(
-    re: Int? = nil, _ code: ErrorCode, _ message: String, path: String? = nil, isFatal: Bool = false
+    re: Int? = nil, _ code: ErrorCode, _ message: String, path: String? = nil, close: CloseReason? = nil
   ) {
     self.re = re
     self.code = code
     self.message = message
     self.path = path
-    self.isFatal = isFatal
+    self.close = close
   }
 }
 
@@ -114,11 +114,11 @@ extension ClientMessage {
     do throws(JSONFailure) {
       json = try JSON.parse(bytes)
     } catch {
-      throw WireFailure(.badFrame, "not JSON: \(error.message) at byte \(error.offset)", isFatal: true)
+      throw WireFailure(.badFrame, "not JSON: \(error.message) at byte \(error.offset)", close: .badFrame)
     }
-    guard let object = json.object else { throw WireFailure(.badFrame, "a frame is one JSON object", isFatal: true) }
+    guard let object = json.object else { throw WireFailure(.badFrame, "a frame is one JSON object", close: .badFrame) }
     guard let type = object["type"]?.string else {
-      throw WireFailure(.badFrame, "a frame has a `type`", path: "type", isFatal: true)
+      throw WireFailure(.badFrame, "a frame has a `type`", path: "type", close: .badFrame)
     }
     if type == "pong" {
       guard let n = object["n"]?.integer, (0...idMax).contains(n) else {
@@ -191,7 +191,11 @@ private struct Fields {
 extension Hello {
   fileprivate init(_ fields: Fields) throws(WireFailure) {
     id = fields.re
-    token = try fields.text("token", bytesMax: ClientMessage.tokenBytesMax)
+    do throws(WireFailure) {
+      token = try fields.text("token", bytesMax: ClientMessage.tokenBytesMax)
+    } catch {
+      throw WireFailure(re: id, .unauthenticated, error.message, path: error.path, close: .badToken)
+    }
     app = String((fields.object["client"]?["app"]?.string ?? "").prefix(64))
     instance = String((fields.object["client"]?["instance"]?.string ?? "").prefix(64))
     subscriptions = []
