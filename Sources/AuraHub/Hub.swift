@@ -12,7 +12,7 @@ package final class Hub {
     /// Recent commits of one clinic held in memory.
     package var ringBytes = 1 << 20
     package var subscriptionsMax = 32
-  
+
     package init() {}
   }
 

@@ -22,7 +22,9 @@ private let seeded: Void = json_object_seed(0)
 
 extension JSON {
   /// Parses UTF-8 text of a JSON value.
-  package static func parse(_ bytes: UnsafeRawBufferPointer, valuesMax: Int = JSONLimits.valuesMax) throws(JSONFailure) -> JSON {
+  package static func parse(_ bytes: UnsafeRawBufferPointer, valuesMax: Int = JSONLimits.valuesMax) throws(JSONFailure)
+    -> JSON
+  {
     _ = seeded
     var failure = json_error_t()
     let flags = size_t(JSON_REJECT_DUPLICATES | JSON_DECODE_ANY)
