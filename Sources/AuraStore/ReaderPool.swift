@@ -41,7 +41,7 @@ final class ReaderPool: Sendable {
       }
       return { then(result) }
     }
-    if !isTaken { then(.failure(.overloaded)) }
+    if !isTaken { then(.failure(state.withLock { $0.isClosed } ? .stopped : .overloaded)) }
   }
 
   func stop(seconds: Double) -> Bool {

@@ -44,7 +44,8 @@ extension SQLSession {
       throw RowConflict(table: R.table, id: before.id)
     }
     if changed.isEmpty { return }
-    let count = try execute(try statement(composed: text.update(changed))) { statement in
+    let shape = UpdateShape(table: R.table, columns: changed.reduce(0) { $0 | 1 << UInt64($1) })
+    let count = try execute(try statement(shape) { text.update(changed) }) { statement in
       var index: Int32 = 1
       for column in changed {
         statement.bind(new[column], at: index)

@@ -55,6 +55,9 @@ package final class SQLSession {
   /// Prepared forms of texts made at run time (filters), at most `composedMax`.
   private var composed: [String: SQLiteStatement] = [:]
   private static let composedMax = 256
+  /// UPDATE statements by what they set, so that their text is not composed anew for each row.
+  private var updates: [UpdateShape: SQLiteStatement] = [:]
+  private static let updatesMax = 512
 
   init(engine: SQLiteConnection) { self.engine = engine }
 
@@ -119,6 +122,15 @@ package final class SQLSession {
     return statement
   }
 
+  func statement(_ shape: UpdateShape, compose: () -> String) throws(SQLFailure) -> SQLiteStatement {
+    if let statement = updates[shape], statement.begin() { return statement }
+    let statement = try engine.prepare(compose())
+    _ = statement.begin()
+    if updates.count >= Self.updatesMax { updates.removeAll() }
+    updates[shape] = statement
+    return statement
+  }
+
   func statement(composed text: String) throws(SQLFailure) -> SQLiteStatement {
     if let statement = composed[text], statement.begin() { return statement }
     let statement = try engine.prepare(text)
@@ -127,6 +139,12 @@ package final class SQLSession {
     if composed[text] == nil { composed[text] = statement }
     return statement
   }
+}
+
+/// Which columns of which table an UPDATE sets: bit n is the column at n.
+struct UpdateShape: Hashable {
+  var table: Table
+  var columns: UInt64
 }
 
 /// One row of a result, valid until the next step. Columns count from 0.

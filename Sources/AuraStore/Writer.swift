@@ -255,8 +255,14 @@ package final class Writer {
     isInSavepoint = true
   }
 
+  /// What a request has gathered is already among the batch's results: when its savepoint cannot be closed, the whole
+  /// transaction is given up.
   private func close(_ session: SQLSession) throws {
-    try session.execute(Self.release)
+    do {
+      try session.execute(Self.release)
+    } catch {
+      throw SQLFailure(kind: .environment, code: 0, message: "a savepoint cannot be closed: \(error)")
+    }
     isInSavepoint = false
   }
 

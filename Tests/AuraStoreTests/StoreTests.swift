@@ -142,4 +142,87 @@ import Testing
     }
     #expect(failures.withLock { $0 } == [.overloaded])
   }
+
+  @Test func `a reader never sees half of a commit, nor rows without their log`() async throws {
+    let pair = Mutex<(ID, ID)?>(nil)
+    let running = try Running { configuration in
+      configuration.readers = 3
+      // Both rows have the same name after every commit.
+      configuration.decide = { _, draft in
+        guard let (a, b) = pair.withLock({ $0 }) else { return nil }
+        let name = "seq \(draft.seq)"
+        for id in [a, b] {
+          guard let row = try draft.row(Customer.self, id) else { continue }
+          try draft.update(row) { $0.fullName = name }
+        }
+        return nil
+      }
+    }
+    running.start()
+    let (clinic, owner) = try await running.clinic()
+    let ids = try await running.write { scope in
+      let ids = (scope.newID(), scope.newID())
+      try scope.commit(clinic: clinic) { draft in
+        for (id, code) in [(ids.0, "A"), (ids.1, "B")] {
+          var customer = Fixture.customer(id, clinic, code: code)
+          customer.fullName = "seq \(draft.seq)"
+          draft.insert(customer)
+        }
+      }
+      return ids
+    }
+    pair.withLock { $0 = ids }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        for number in 0..<300 { _ = await running.command(clinic, owner, "k\(number)") }
+      }
+      for _ in 0..<3 {
+        group.addTask {
+          for _ in 0..<200 {
+            let (head, names, logged) = try await running.read { reader in
+              let head = try reader.head(clinic: clinic)
+              let names = try reader.clinicRows(clinic).rows(Customer.self, Selection()).map(\.fullName)
+              return (head, names, try reader.commits(clinic: clinic, after: head - 1).map(\.seq))
+            }
+            #expect(names == ["seq \(head)", "seq \(head)"])
+            #expect(logged == [head])
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  @Test func `a timer fires by itself, in a hub that nobody talks to`() async throws {
+    let running = try Running { configuration in
+      configuration.decide = { command, draft in
+        if case .fire = command, draft.actor == .system { return try Fixture.addCustomer("T")(&draft) }
+        draft.schedule(
+          PlannedTimer(due: draft.now + Span(milliseconds: 1), kind: .closeCase, payload: [:], dedupe: "t"))
+        return nil
+      }
+    }
+    let fired = AsyncStream<Int>.makeStream()
+    running.store.start { batch in
+      for commit in batch.commits where commit.seq == 2 { fired.continuation.yield(commit.seq) }
+      for case (.call(let answer), let outcome) in batch.outcomes { answer(outcome) }
+    }
+    let (clinic, owner) = try await running.clinic()
+    _ = await running.command(clinic, owner, "k")
+    var seqs = fired.stream.makeAsyncIterator()
+    #expect(await seqs.next() == 2)
+  }
+
+  @Test func `what is asked of a stopped store is answered`() async throws {
+    let running = try Running()
+    running.start()
+    let (clinic, owner) = try await running.clinic()
+    running.store.stop()
+    let timer = PlannedTimer(due: .latest, kind: .closeCase, payload: [:], dedupe: "test")
+    let request = CommandRequest(
+      origin: .call { _ in }, clinic: clinic, user: owner, key: "k", command: .fire(timer), digest: [1])
+    #expect(!running.store.submit(request))
+    await #expect(throws: StoreFailure.stopped) { try await running.write { _ in } }
+    await #expect(throws: StoreFailure.stopped) { try await running.read { _ in } }
+  }
 }
