@@ -23,10 +23,14 @@ package final class Connection {
   package internal(set) var lastReceivedAtMs = 0
   /// How the WebSocket ended: the peer's code or ours, 1005 when the peer named none, 1006 when it was lost.
   package internal(set) var closeCode = CloseCode.abnormal
+  /// Why a connection to a server did not open, as the library or the server says it.
+  package internal(set) var failure: String?
   /// The other end may still be written to.
   package var isOpen: Bool { phase == .open }
 
   unowned let loop: Loop
+  /// The other end is the server.
+  var isClient = false
   var phase = Phase.http
   /// nil before the adoption and after the socket is gone.
   var socket: Socket?
@@ -54,8 +58,18 @@ package final class Connection {
   /// Writes at once. `false`: not taken, because the socket is choked (ask with `requestWritable`) or no longer open.
   /// At most the rest of one frame ever waits in memory here.
   package func send(_ frame: Frame) -> Bool {
+    precondition(!isClient, "a client's frames are masked, each with its own key: send(text:)")
     guard phase == .open, let socket, !socket.isPartlyBuffered else { return false }
     if socket.write(frame.bytes) { return true }
+    drop()
+    return false
+  }
+
+  /// The same from a client to its server.
+  package func send(text: [UInt8]) -> Bool {
+    guard isClient else { return send(Frame(text: text)) }
+    guard phase == .open, let socket, !socket.isPartlyBuffered else { return false }
+    if socket.writeMasked(text) { return true }
     drop()
     return false
   }
@@ -74,7 +88,9 @@ package final class Connection {
     phase = .closing
     closeCode = code
     let close = Frame(closeCode: code, reason: reason)
-    if socket.write(farewell.map { Frame(joining: [$0, close]).bytes } ?? close.bytes) {
+    if isClient {
+      if socket.writeMaskedClose(code: code) { loop.watch(self, seconds: loop.limits.closeSeconds) } else { drop() }
+    } else if socket.write(farewell.map { Frame(joining: [$0, close]).bytes } ?? close.bytes) {
       loop.watch(self, seconds: loop.limits.closeSeconds)
     } else {
       drop()

@@ -25,6 +25,23 @@ struct Socket {
     }
   }
 
+  /// A client's message: libwebsockets writes its header before it and masks it where it lies, so it gets a copy.
+  func writeMasked(_ text: [UInt8]) -> Bool { writeMasked(text, LWS_WRITE_TEXT) }
+
+  func writeMaskedClose(code: UInt16) -> Bool {
+    // LWS_WRITE_CLOSE, which the public header leaves out: the close by `lws_close_reason` works in callbacks only.
+    writeMasked([UInt8(code >> 8), UInt8(code & 0xff)], lws_write_protocol(rawValue: 4))
+  }
+
+  private func writeMasked(_ payload: [UInt8], _ kind: lws_write_protocol) -> Bool {
+    let headroom = Int(LWS_PRE_BYTES)
+    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: headroom + payload.count) { scratch in
+      guard let start = scratch.baseAddress else { return false }
+      _ = scratch[headroom...].initialize(fromContentsOf: payload)
+      return lws_write(wsi, start + headroom, payload.count, kind) >= 0
+    }
+  }
+
   func requestWritable() { lws_callback_on_writable(wsi) }
 
   /// Ends the socket at once, in the loop's next turn: never while its callback runs.

@@ -25,26 +25,27 @@ final class Door {
   /// Contexts come and go one at a time: loading the plug-in and setting OpenSSL up are not safe otherwise.
   private static let contexts = NSLock()
 
-  private unowned let loop: Loop
+  unowned let loop: Loop
   private let uvLoop: UnsafeMutablePointer<uv_loop_t>
   private let asyncHandle: UnsafeMutablePointer<uv_async_t>
   private let timer: UnsafeMutablePointer<uv_timer_t>
   private let wake: WakeUp
-  private let strings: CStrings
-  private let protocols: UnsafeMutablePointer<lws_protocols>
+  let strings: CStrings
+  let protocols: UnsafeMutablePointer<lws_protocols>
   private let protocolCount: Int
-  private var context: OpaquePointer?
-  private var vhost: OpaquePointer?
-  private let listener: Int32
-  private var listenerSocket: OpaquePointer?
+  private(set) var context: OpaquePointer?
+  private(set) var vhost: OpaquePointer?
+  /// nil on a loop of clients.
+  let listener: Int32?
+  var listenerSocket: OpaquePointer?
   /// From then on libwebsockets closes it.
-  private var hasGivenListener = false
+  var hasGivenListener = false
   /// By which libwebsockets is woken: the one socket that a new context has.
   private var eventPipe: Int32 = -1
   /// Held open so that a connection can be accepted and closed when the process has no descriptor left.
-  private var spare: Int32 = -1
+  var spare: Int32 = -1
 
-  init(loop: Loop, listener: Int32, wake: WakeUp) throws(TransportFailure) {
+  init(loop: Loop, listener: Int32?, wake: WakeUp) throws(TransportFailure) {
     self.loop = loop
     self.listener = listener
     self.wake = wake
@@ -55,12 +56,13 @@ final class Door {
     // No client can name the first protocol, since no subprotocol has a blank: it is for HTTP, and for the echo, whose
     // large pieces need a large buffer. The others' buffers are small, since every idle connection has one.
     let names = ["http only"] + loop.configuration.webSockets.map(\.subprotocol)
+    let firstBufferBytes = loop.client?.receiveBufferBytes ?? 65_536
     protocolCount = names.count
     protocols = .allocate(capacity: names.count + 1)
     for (place, name) in names.enumerated() {
       protocols[place] = lws_protocols(
         name: strings.make(name), callback: doorCallback, per_session_data_size: 8,
-        rx_buffer_size: place == 0 ? 65_536 : 1_024, id: UInt32(place), user: nil, tx_packet_size: 65_536)
+        rx_buffer_size: place == 0 ? firstBufferBytes : 1_024, id: UInt32(place), user: nil, tx_packet_size: 65_536)
     }
     protocols[names.count] = lws_protocols()
     uv_loop_init(uvLoop)
@@ -108,7 +110,15 @@ final class Door {
     info.timeout_secs = UInt32(max(configuration.limits.requestSeconds, configuration.limits.responseSeconds) + 5)
     info.timeout_secs_ah_idle = UInt32(configuration.limits.requestSeconds + 5)
     info.keepalive_timeout = Int32(configuration.limits.requestSeconds + 5)
-    if let tls = configuration.tls {
+    if let client = loop.client {
+      info.options |= aura_lws_tls_option
+      if let authorities = client.authorities {
+        guard access(authorities, R_OK) == 0 else {
+          throw .certificate(path: authorities, reason: String(cString: strerror(errno)))
+        }
+        info.client_ssl_ca_filepath = UnsafePointer(strings.make(authorities))
+      }
+    } else if let tls = configuration.tls {
       for path in [tls.certificate, tls.key] where access(path, R_OK) != 0 {
         throw .certificate(path: path, reason: String(cString: strerror(errno)))
       }
@@ -199,7 +209,7 @@ final class Door {
     timer.deallocate()
     protocols.deallocate()
     if spare >= 0 { close(spare) }
-    if !hasGivenListener { close(listener) }
+    if let listener, !hasGivenListener { close(listener) }
   }
 
   private func woken() {
@@ -218,70 +228,9 @@ final class Door {
     lws_cancel_service(context)
   }
 
-  // MARK: Listening
-
-  func listen() {
-    guard !hasGivenListener, let vhost else { return }
-    hasGivenListener = true
-    var descriptor = lws_sock_file_fd_type()
-    descriptor.filefd = listener
-    listenerSocket = lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, descriptor, protocols[0].name, nil)
-    if listenerSocket == nil { loop.log.error("the listener could not be handed to libwebsockets") }
-  }
-
-  func stopListening() {
-    guard let socket = listenerSocket else { return }
-    lws_set_timeout(socket, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC)
-    needsKick = true
-  }
-
-  /// Accepts what waits, at most as many in one turn as leaves the others their time.
-  fileprivate func acceptWaiting() {
-    guard let vhost else { return }
-    for _ in 0..<128 {
-      var address = sockaddr_storage()
-      var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-      let descriptor = withUnsafeMutablePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          aura_accept(listener, $0, &length)
-        }
-      }
-      guard descriptor >= 0 else {
-        if errno == EINTR || errno == ECONNABORTED { continue }
-        if errno == EMFILE || errno == ENFILE { refuseWithSpare() }
-        return
-      }
-      guard let connection = loop.admit(SocketAddress.text(address)) else {
-        close(descriptor)
-        continue
-      }
-      var adoption = lws_adopt_desc_t()
-      adoption.vh = vhost
-      adoption.type = lws_adoption_type(
-        rawValue: LWS_ADOPT_SOCKET.rawValue | LWS_ADOPT_HTTP.rawValue | LWS_ADOPT_ALLOW_SSL.rawValue)
-      adoption.fd.sockfd = descriptor
-      // The loop holds the connection until WSI_DESTROY, which also comes when the adoption fails half-way.
-      adoption.opaque = Unmanaged.passUnretained(connection).toOpaque()
-      if let socket = lws_adopt_descriptor_vhost_via_info(&adoption) {
-        connection.socket = Socket(socket)
-      } else {
-        connection.phase = .ended
-      }
-    }
-  }
-
-  /// Without a descriptor left, a waiting connection would wake the loop for ever: close it by means of the spare one.
-  private func refuseWithSpare() {
-    guard spare >= 0 else { return }
-    close(spare)
-    let descriptor = accept(listener, nil, nil)
-    if descriptor >= 0 { close(descriptor) }
-    spare = open("/dev/null", O_RDONLY | O_CLOEXEC)
-  }
-
   // MARK: What libwebsockets tells
 
-  fileprivate func happened(
+  func happened(
     _ wsi: OpaquePointer, _ reason: lws_callback_reasons, _ input: UnsafeMutableRawPointer?, _ count: Int
   ) -> Int32 {
     switch reason {
@@ -300,13 +249,13 @@ final class Door {
     let connection = Unmanaged<Connection>.fromOpaque(opaque).takeUnretainedValue()
     if connection.socket == nil && connection.phase != .ended { connection.socket = Socket(wsi) }
     switch reason {
-    case LWS_CALLBACK_RECEIVE:
+    case LWS_CALLBACK_RECEIVE, LWS_CALLBACK_CLIENT_RECEIVE:
       receive(connection, wsi, input, count)
-    case LWS_CALLBACK_SERVER_WRITEABLE:
+    case LWS_CALLBACK_SERVER_WRITEABLE, LWS_CALLBACK_CLIENT_WRITEABLE:
       loop.writable(connection)
-    case LWS_CALLBACK_RECEIVE_PONG:
+    case LWS_CALLBACK_RECEIVE_PONG, LWS_CALLBACK_CLIENT_RECEIVE_PONG:
       connection.lastReceivedAtMs = nowMs
-    case LWS_CALLBACK_ESTABLISHED:
+    case LWS_CALLBACK_ESTABLISHED, LWS_CALLBACK_CLIENT_ESTABLISHED:
       loop.opened(connection)
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
       var code: UInt16?
@@ -314,7 +263,13 @@ final class Door {
         code = UInt16(bytes[0]) << 8 | UInt16(bytes[1])
       }
       return loop.peerCloses(connection, code: code) ? 0 : -1
-    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL, LWS_CALLBACK_CLOSED:
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+      if let text = input?.assumingMemoryBound(to: UInt8.self) {
+        connection.failure = String(decoding: UnsafeBufferPointer(start: text, count: count), as: UTF8.self)
+      }
+      loop.ended(connection)
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL, LWS_CALLBACK_CLOSED, LWS_CALLBACK_WS_CLIENT_DROP_PROTOCOL,
+      LWS_CALLBACK_CLIENT_CLOSED:
       // Also where libwebsockets itself begins to close, for instance after invalid UTF-8.
       loop.ended(connection)
     case LWS_CALLBACK_WSI_DESTROY:

@@ -14,6 +14,8 @@ enum LoopMessage: Sendable {
 final class Loop {
   let index: Int
   let configuration: TransportConfiguration
+  /// Set on a loop that connects to servers and listens to nobody.
+  let client: ClientConfiguration?
   let limits: TransportLimits
   let mailbox: Mailbox<LoopMessage>
   let log = Logger(label: "aura.transport")
@@ -30,11 +32,13 @@ final class Loop {
   private var lastSerial: UInt64 = 0
   private var date = (second: -1, text: "")
 
-  init(index: Int, configuration: TransportConfiguration, admission: Admission, mailbox: Mailbox<LoopMessage>)
-    throws(TransportFailure)
-  {
+  init(
+    index: Int, configuration: TransportConfiguration, client: ClientConfiguration? = nil, admission: Admission,
+    mailbox: Mailbox<LoopMessage>
+  ) throws(TransportFailure) {
     self.index = index
     self.configuration = configuration
+    self.client = client
     self.limits = configuration.limits
     self.admission = admission
     self.mailbox = mailbox
@@ -54,7 +58,7 @@ final class Loop {
   }
 
   /// Runs until `.stop` comes. `handler` is made here, on the loop's thread.
-  func run(listener: Int32, wake: WakeUp, handler makeHandler: (Loop) -> any LoopHandler, ready: () -> Void)
+  func run(listener: Int32?, wake: WakeUp, handler makeHandler: (Loop) -> any LoopHandler, ready: () -> Void)
     throws(TransportFailure)
   {
     let door = try Door(loop: self, listener: listener, wake: wake)
@@ -63,7 +67,7 @@ final class Loop {
     ready()
     door.run()
     for connection in connections.values where connection.phase == .open {
-      connection.close(code: CloseCode.goingAway, reason: "the server stops")
+      connection.close(code: CloseCode.goingAway, reason: client == nil ? "the server stops" : "")
     }
     door.destroy()
     self.door = nil
@@ -131,12 +135,26 @@ final class Loop {
     return connection
   }
 
+  /// Begins to connect; `handler.closed` follows, whether or not it has opened.
+  func connect(_ address: WebSocketAddress, user: AnyObject?) -> Connection {
+    let connection = Connection(
+      id: ConnectionNumber.next(), peer: address.host, isEncrypted: address.isEncrypted, loop: self)
+    connection.isClient = true
+    connection.user = user
+    connection.path = address.path
+    connection.wasOpened = true
+    connections[connection.id] = connection
+    watch(connection, seconds: client?.connectSeconds ?? limits.requestSeconds)
+    door?.connect(connection, address)
+    return connection
+  }
+
   func destroyed(_ connection: Connection) {
     ended(connection)
     connection.socket = nil
     connection.exchange = nil
     unwatch(connection)
-    if connections.removeValue(forKey: connection.id) != nil { admission.leave(connection.peer) }
+    if connections.removeValue(forKey: connection.id) != nil, !connection.isClient { admission.leave(connection.peer) }
   }
 
   /// Tells the handler once that a WebSocket is over.
@@ -184,6 +202,11 @@ final class Loop {
     connection.phase = .open
     connection.closeCode = CloseCode.abnormal
     connection.lastReceivedAtMs = nowMs
+    if let client {
+      connection.assembly = MessageAssembly(messageBytesMax: client.messageBytesMax, takesBinary: false)
+      handler?.opened(connection)
+      return
+    }
     let endpoint = connection.isEcho ? echoEndpoint : configuration.webSockets[connection.endpoint]
     connection.assembly = MessageAssembly(messageBytesMax: endpoint.messageBytesMax, takesBinary: connection.isEcho)
     guard !connection.isEcho else { return }

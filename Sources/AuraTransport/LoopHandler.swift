@@ -19,4 +19,7 @@ package protocol LoopHandler: AnyObject, SendableMetatype {
 extension LoopHandler {
   package func writable(_ connection: Connection) {}
   package func tick(nowMs: Int) {}
+  package func http(_ request: HTTPRequest, respond: HTTPResponder) {
+    respond.respond(HTTPResponse(status: 404, text: "not found"))
+  }
 }

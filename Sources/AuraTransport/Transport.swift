@@ -95,7 +95,7 @@ package final class Transport<Handler: LoopHandler>: Sendable {
 }
 
 /// What a thread says about its start, once.
-private final class Outcome: Sendable {
+final class Outcome: Sendable {
   private let value = Mutex<TransportFailure?>(nil)
   private let signal = Signal()
 

@@ -8,6 +8,8 @@
 static const uint64_t aura_lws_options =
     LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
 static const uint64_t aura_lws_tls_option = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+// Room that lws_write needs before a payload.
+enum { LWS_PRE_BYTES = LWS_PRE };
 
 // accept4 is declared only for _GNU_SOURCE, which Swift's Glibc module does not always set.
 extern int accept4(int, struct sockaddr *, socklen_t *, int);

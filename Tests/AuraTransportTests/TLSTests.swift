@@ -66,6 +66,19 @@ struct TLSTests {
     #expect(try status(origin: "http://127.0.0.1") == "HTTP/1.1 403")
   }
 
+  @Test(arguments: [true, false]) func `a client speaks over TLS with a server that it trusts, and no other`(
+    trusts: Bool
+  ) throws {
+    let server = try server()
+    var configuration = ClientConfiguration(subprotocol: "aura.v1.json")
+    if trusts { configuration.authorities = certificate }
+    let journal = Journal()
+    let client = try ClientTransport(configuration) { TLSClient(connector: $0, journal: journal) }
+    let address = WebSocketAddress(host: "localhost", port: server.port, path: "/ws", isEncrypted: true)
+    client.post { $0.connect(address) }
+    #expect(journal.waits(for: trusts ? "<hello>" : "closed"))
+  }
+
   @Test func `a plain request on a TLS port does no harm`() throws {
     let server = try server()
     let socket = RawSocket(port: server.port)
@@ -94,4 +107,21 @@ struct TLSTests {
       }
     }
   }
+}
+
+private final class TLSClient: LoopHandler {
+  let connector: Connector
+  let journal: Journal
+
+  init(connector: Connector, journal: Journal) {
+    self.connector = connector
+    self.journal = journal
+  }
+
+  func connect(_ address: WebSocketAddress) { _ = connector.connect(address, user: nil) }
+  func opened(_ connection: Connection) { _ = connection.send(text: Array("hello".utf8)) }
+  func received(_ connection: Connection, text: UnsafeRawBufferPointer) {
+    journal.note(String(decoding: text, as: UTF8.self))
+  }
+  func closed(_ connection: Connection) { journal.note("closed") }
 }
