@@ -1,0 +1,135 @@
+@testable import AuraDomain
+
+/// A clinic's rows in memory, with the schema's promises checked roughly: what the database would refuse is refused.
+final class MemoryRows: ClinicRows {
+  struct Broken: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  let clinicID: ID
+  private var tables: [Table: [ID: any Row]] = [:]
+  /// Tasks and actions by case: what nearly every command looks for.
+  private var byWorkflow: [Table: [ID: [ID]]] = [:]
+  private var counters: [String: Int] = [:]
+  private(set) var timers: [String: PlannedTimer] = [:]
+
+  init(clinic: ID) { clinicID = clinic }
+
+  // MARK: ClinicRows
+
+  func row<R: Row>(_ type: R.Type, _ id: ID) throws -> R? { tables[R.table]?[id] as? R }
+
+  func rows<R: Row>(_ type: R.Type, _ selection: Selection) throws -> [R] {
+    var candidates: [any Row]?
+    for case .equal(let name, .text(let text)) in selection.conditions where "\(name)" == "workflow_id" {
+      candidates = ID(text).flatMap { byWorkflow[R.table]?[$0] }?.compactMap { tables[R.table]?[$0] } ?? []
+    }
+    let rows = candidates ?? tables[R.table].map { Array($0.values) } ?? []
+    return selection.arrange(rows.compactMap { $0 as? R }.filter { selection.matches($0) }.sorted { $0.id < $1.id })
+  }
+
+  func counter(_ name: String) throws -> Int { counters[name] ?? 0 }
+  func user(_ id: ID) throws -> User? { try row(User.self, id) }
+  func userExists(_ id: ID) throws -> Bool { try user(id)?.status == .active }
+
+  func all<R: Row>(_ type: R.Type) -> [R] {
+    (tables[R.table] ?? [:]).values.compactMap { $0 as? R }.sorted { $0.id < $1.id }
+  }
+
+  // MARK: Applying
+
+  func apply(_ changes: [Change]) throws {
+    for change in changes {
+      switch change {
+      case .insert(let row):
+        guard tables[type(of: row).table]?[row.id] == nil else { throw Broken(description: "\(row.id) twice") }
+        try keepUniqueness(row)
+        put(row)
+      case .update(let before, let after):
+        guard let stored = tables[type(of: after).table]?[after.id] else {
+          throw Broken(description: "no row \(after.id)")
+        }
+        guard stored.wireVersion == before.wireVersion, after.wireVersion > before.wireVersion else {
+          throw Broken(description: "version \(stored.wireVersion) changed as \(before.wireVersion)")
+        }
+        guard after is any VersionedRow else { throw Broken(description: "an append-only row was changed") }
+        try keepUniqueness(after)
+        put(after)
+      case .schedule(let timer): timers[timer.dedupe] = timer
+      case .cancelTimer(let dedupe): timers[dedupe] = nil
+      case .counter(let name, let value):
+        guard value == (counters[name] ?? 0) + 1 else { throw Broken(description: "counter \(name) jumps") }
+        counters[name] = value
+      }
+    }
+  }
+
+  func put(_ row: some Row) {
+    let table = type(of: row).table
+    if tables[table, default: [:]].updateValue(row, forKey: row.id) == nil, let workflow = row.keys.workflow {
+      byWorkflow[table, default: [:]][workflow, default: []].append(row.id)
+    }
+  }
+
+  func removeTimer(_ dedupe: String) { timers[dedupe] = nil }
+
+  private func keepUniqueness(_ row: any Row) throws {
+    switch row {
+    case let row as Task where row.status.isOpen:
+      for other in of(Task.self, row.workflowID) where other.id != row.id && other.status.isOpen {
+        if row.taskType == .performTreatment && other.taskType == .performTreatment {
+          throw Broken(description: "two open treatment tasks of one case")
+        }
+        if let key = row.dedupeKey, key == other.dedupeKey { throw Broken(description: "task key \(key) twice") }
+      }
+      try reference(Workflow.self, row.workflowID)
+      try reference(StaffMember.self, row.assignedTo)
+    case let row as Workflow:
+      if row.isOpenLead, all(Workflow.self).contains(where: { $0.id != row.id && $0.customerID == row.customerID && $0.isOpenLead }) {
+        throw Broken(description: "two open leads of one customer")
+      }
+      try reference(Customer.self, row.customerID)
+      try reference(StaffMember.self, row.assignedSalesID)
+      try reference(StaffMember.self, row.assignedBeauticianID)
+      try reference(Treatment.self, row.treatmentID)
+    case let row as WorkflowAction:
+      if of(WorkflowAction.self, row.workflowID).contains(where: { $0.seq == row.seq }) {
+        throw Broken(description: "action \(row.seq) twice")
+      }
+      try reference(Workflow.self, row.workflowID)
+      try reference(User.self, row.performedBy)
+    case let row as JourneyEvent: try unique(row, \.eventKey)
+    case let row as PosTransaction:
+      try unique(row, \.transactionNumber)
+      guard row.totalSt == row.subtotalSt - row.discountSt + row.taxSt, row.totalSt >= 0, row.discountSt >= 0 else {
+        throw Broken(description: "a bill that does not add up")
+      }
+    case let row as Customer: try unique(row, \.customerCode)
+    case let row as LoyaltyProfile:
+      try unique(row, \.customerID)
+      try unique(row, \.referralCode)
+    case let row as CustomerPreferences: try unique(row, \.customerID)
+    case let row as StaffMember: try unique(row, \.userID)
+    case let row as Notification:
+      guard (row.userID == nil) != (row.customerID == nil) else {
+        throw Broken(description: "a notification for nobody, or for two")
+      }
+    default: break
+    }
+  }
+
+  private func of<R: Row>(_ type: R.Type, _ workflow: ID) -> [R] {
+    (byWorkflow[R.table]?[workflow] ?? []).compactMap { tables[R.table]?[$0] as? R }
+  }
+
+  private func unique<R: Row, V: Equatable>(_ row: R, _ column: KeyPath<R, V>) throws {
+    let isTaken = (tables[R.table] ?? [:]).values.contains { other in
+      other.id != row.id && (other as? R)?[keyPath: column] == row[keyPath: column]
+    }
+    if isTaken { throw Broken(description: "\(R.table.rawValue): \(row[keyPath: column]) twice") }
+  }
+
+  private func reference<R: Row>(_ type: R.Type, _ id: ID?) throws {
+    if let id, tables[R.table]?[id] == nil { throw Broken(description: "\(R.table.rawValue) has no \(id)") }
+  }
+}
