@@ -171,7 +171,7 @@ extension Draft {
       try changeTask(task, workflow) { [now, actor] task in
         task.status = done ? .completed : .cancelled
         if done {
-          task.completedAt = now
+          task.completedAt = task.end(at: now)
           task.completedBy = actor.staff ?? task.assignedTo
         }
       }

@@ -120,9 +120,8 @@ extension Change {
 extension Selection {
   /// Whether a row meets every condition, as the database would decide it.
   package func matches(_ row: some Row) -> Bool {
-    var columns = ColumnValues()
-    var copy = row
-    copy.columns(&columns)
+    if conditions.isEmpty { return true }
+    let columns = ColumnValues(of: row, conditions.map(\.column))
     return conditions.allSatisfy { $0.holds(in: columns) }
   }
 
@@ -130,12 +129,7 @@ extension Selection {
   package func arrange<R: Row>(_ rows: [R]) -> [R] {
     var result = rows
     if !order.isEmpty {
-      let keyed = rows.map { row -> (R, ColumnValues) in
-        var columns = ColumnValues()
-        var copy = row
-        copy.columns(&columns)
-        return (row, columns)
-      }
+      let keyed = rows.map { ($0, ColumnValues(of: $0, order.map(\.column))) }
       result = keyed.sorted { a, b in
         for term in order {
           let (x, y) = (a.1[term.column], b.1[term.column])
@@ -153,6 +147,14 @@ extension Selection {
 }
 
 extension Condition {
+  fileprivate var column: StaticString {
+    switch self {
+    case .equal(let name, _), .oneOf(let name, _), .isNull(let name), .notNull(let name), .less(let name, _),
+      .atMost(let name, _), .greater(let name, _), .atLeast(let name, _), .contains(let name, _):
+      name
+    }
+  }
+
   fileprivate func holds(in columns: ColumnValues) -> Bool {
     switch self {
     case .equal(let name, let value): value != .null && columns[name] == value
@@ -193,36 +195,43 @@ extension UInt8 {
   fileprivate var smallASCII: UInt8 { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) ? self | 0x20 : self }
 }
 
-/// A row's columns by name, as the database holds them.
-package struct ColumnValues: ColumnVisitor {
-  private var values: [String: Value] = [:]
+/// Those of a row's columns that are asked for, as the database holds them.
+private struct ColumnValues: ColumnVisitor {
+  private let names: [StaticString]
+  private var values: [Value]
 
-  package init() {}
+  init(of row: some Row, _ names: [StaticString]) {
+    self.names = names
+    values = Array(repeating: .null, count: names.count)
+    var copy = row
+    copy.columns(&self)
+  }
 
-  package subscript(name: StaticString) -> Value { values["\(name)"] ?? .null }
+  subscript(name: StaticString) -> Value {
+    names.firstIndex { Self.isSame($0, name) }.map { values[$0] } ?? .null
+  }
 
-  package mutating func column(_ name: StaticString, _ value: inout ID) { values["\(name)"] = .id(value) }
-  package mutating func column(_ name: StaticString, _ value: inout ID?) {
-    values["\(name)"] = value.map(Value.id) ?? .null
+  private mutating func take(_ name: StaticString, _ value: @autoclosure () -> Value) {
+    for index in names.indices where Self.isSame(names[index], name) { values[index] = value() }
   }
-  package mutating func column(_ name: StaticString, _ value: inout String) { values["\(name)"] = .text(value) }
-  package mutating func column(_ name: StaticString, _ value: inout String?) {
-    values["\(name)"] = value.map(Value.text) ?? .null
+
+  private static func isSame(_ a: StaticString, _ b: StaticString) -> Bool {
+    a.utf8CodeUnitCount == b.utf8CodeUnitCount
+      && (a.utf8Start == b.utf8Start
+        || UnsafeBufferPointer(start: a.utf8Start, count: a.utf8CodeUnitCount)
+          .elementsEqual(UnsafeBufferPointer(start: b.utf8Start, count: b.utf8CodeUnitCount)))
   }
-  package mutating func column(_ name: StaticString, _ value: inout Int) { values["\(name)"] = .integer(value) }
-  package mutating func column(_ name: StaticString, _ value: inout Int?) {
-    values["\(name)"] = value.map(Value.integer) ?? .null
-  }
-  package mutating func column(_ name: StaticString, _ value: inout Bool) {
-    values["\(name)"] = .integer(value ? 1 : 0)
-  }
-  package mutating func column(_ name: StaticString, _ value: inout Instant) { values["\(name)"] = .instant(value) }
-  package mutating func column(_ name: StaticString, _ value: inout Instant?) {
-    values["\(name)"] = value.map(Value.instant) ?? .null
-  }
-  package mutating func column(_ name: StaticString, _ value: inout JSON) { values["\(name)"] = .text(value.text) }
-  package mutating func column(_ name: StaticString, _ value: inout JSON?) {
-    values["\(name)"] = value.map { .text($0.text) } ?? .null
-  }
-  package mutating func unknownCase(_ name: StaticString, _ text: String) {}
+
+  mutating func column(_ name: StaticString, _ value: inout ID) { take(name, .id(value)) }
+  mutating func column(_ name: StaticString, _ value: inout ID?) { take(name, value.map(Value.id) ?? .null) }
+  mutating func column(_ name: StaticString, _ value: inout String) { take(name, .text(value)) }
+  mutating func column(_ name: StaticString, _ value: inout String?) { take(name, value.map(Value.text) ?? .null) }
+  mutating func column(_ name: StaticString, _ value: inout Int) { take(name, .integer(value)) }
+  mutating func column(_ name: StaticString, _ value: inout Int?) { take(name, value.map(Value.integer) ?? .null) }
+  mutating func column(_ name: StaticString, _ value: inout Bool) { take(name, .integer(value ? 1 : 0)) }
+  mutating func column(_ name: StaticString, _ value: inout Instant) { take(name, .instant(value)) }
+  mutating func column(_ name: StaticString, _ value: inout Instant?) { take(name, value.map(Value.instant) ?? .null) }
+  mutating func column(_ name: StaticString, _ value: inout JSON) { take(name, .text(value.text)) }
+  mutating func column(_ name: StaticString, _ value: inout JSON?) { take(name, value.map { .text($0.text) } ?? .null) }
+  mutating func unknownCase(_ name: StaticString, _ text: String) {}
 }

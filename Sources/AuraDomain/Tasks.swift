@@ -188,7 +188,7 @@ extension Draft {
     let changed = try changeTask(task, try workflow(task.workflowID)) { [actor, now] task in
       task.assignedTo = task.assignedTo ?? actor.staff
       task.status = .completed
-      task.completedAt = now
+      task.completedAt = task.end(at: now)
       task.completedBy = actor.staff
       task.notes = step.notes ?? task.notes
     }
@@ -318,6 +318,9 @@ extension Draft {
 extension Task {
   /// The title in both languages, where the template gave it.
   var titles: Texts { taskData["titles"].map(Texts.init(names:)) ?? Texts(title) }
+
+  /// When it ended: never before it began, though the clock goes back.
+  func end(at now: Instant) -> Instant { max(now, startedAt ?? now) }
 
   /// Late: not begun when due, or running for more than one and a half times what was estimated.
   package func isOverdue(at now: Instant) -> Bool {

@@ -138,7 +138,7 @@ extension Draft {
         record.data["started_by"] = .id(task.startedBy)
         try draft.changeTask(task, after) { [now = draft.now, actor = draft.actor] task in
           task.status = .completed
-          task.completedAt = now
+          task.completedAt = task.end(at: now)
           task.completedBy = actor.staff
           task.notes = command.step.notes ?? task.notes
         }

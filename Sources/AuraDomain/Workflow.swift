@@ -64,10 +64,12 @@ extension ActionType {
   }
 }
 
+extension Stage {
+  var isBeforePayment: Bool { self == .leadCreated || self == .scanned || self == .proposalSent }
+}
+
 extension Workflow {
-  var isOpenLead: Bool {
-    status == .active && (currentStage == .leadCreated || currentStage == .scanned || currentStage == .proposalSent)
-  }
+  var isOpenLead: Bool { status == .active && currentStage.isBeforePayment }
 
   /// The stage that `action` leads to from here, or `invalid_transition` with what is allowed instead.
   func destination(of action: ActionType) throws(Refusal) -> Stage {
@@ -161,7 +163,7 @@ extension Draft {
       change(&row)
       if row.currentStage != stage {
         row.currentStage = stage
-        row.stageEnteredAt = now
+        row.stageEnteredAt = max(now, row.stageEnteredAt)
       }
     }
     var record = record

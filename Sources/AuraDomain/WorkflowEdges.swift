@@ -145,7 +145,8 @@ extension Draft {
 
   mutating func cancel(_ command: Cancel) throws -> JSON {
     let workflow = try workflow(command.step.workflow)
-    try permit(workflow.isOpenLead ? .cancelBeforePayment : .cancelAfterPayment, on: workflow, command.step)
+    try permit(
+      workflow.currentStage.isBeforePayment ? .cancelBeforePayment : .cancelAfterPayment, on: workflow, command.step)
     if workflow.status == .cancelled { return try outcome(workflow, ["already": true]) }
     guard workflow.status == .active, workflow.currentStage != .inTreatment else {
       throw workflow.invalid(
@@ -226,7 +227,7 @@ extension Draft {
     var stage = workflow.currentStage
     // Where the money went back, it has to be paid again.
     let isPaid = try !paidSales(of: workflow.id).isEmpty
-    let wasPaid = ![.leadCreated, .scanned, .proposalSent].contains(stage)
+    let wasPaid = !stage.isBeforePayment
     if wasPaid && !isPaid && last.data["settlement"] == "refund" {
       if workflow.treatmentPlan["total_st"] != nil {
         stage = .proposalSent
@@ -242,7 +243,7 @@ extension Draft {
         || workflow.assignedBeauticianID.map { try !bookings(of: $0, in: slot, except: workflow.id).isEmpty } ?? true
       if isGone { stage = .paymentConfirmed }
     }
-    if [.leadCreated, .scanned, .proposalSent].contains(stage), let open = try openLead(of: workflow.customerID) {
+    if stage.isBeforePayment, let open = try openLead(of: workflow.customerID) {
       throw Refusal(
         .duplicate, "The customer has another open lead.",
         details: ["workflow_id": .id(open.id), "current_stage": .word(open.currentStage)])

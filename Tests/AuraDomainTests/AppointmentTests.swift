@@ -46,7 +46,8 @@ import Testing
     let slot = World.start + .hours(3)
     _ = try world.scheduled("A", phone: "0811111111", at: slot)
     let w = try world.paid("B", phone: "0822222222")
-    var command = ScheduleAppointment(step: WorkflowStep(w, reason: "twins"), scheduledTime: slot, beautician: world.id(.b1))
+    var command = ScheduleAppointment(
+      step: WorkflowStep(w, reason: "twins"), scheduledTime: slot, beautician: world.id(.b1))
     command.override = true
     #expect(world.refusal(.scheduleAppointment(command), as: .s1)?.code == .forbidden)
     try world.run(.scheduleAppointment(command), as: .a1)

@@ -21,7 +21,10 @@ import Testing
     #expect(PhoneNumber.normalised(text) == nil)
   }
 
-  @Test(arguments: [("คุณ มาลี  ใจดี", "มาลี ใจดี"), ("คุณมาลี ใจดี", "มาลี ใจดี"), ("MALEE Jaidee", "malee jaidee"), ("Mr. Bean", "bean"), ("คุณ", "คุณ")])
+  @Test(arguments: [
+    ("คุณ มาลี  ใจดี", "มาลี ใจดี"), ("คุณมาลี ใจดี", "มาลี ใจดี"), ("MALEE Jaidee", "malee jaidee"), ("Mr. Bean", "bean"),
+    ("คุณ", "คุณ"),
+  ])
   func `is known by a name without its titles`(written: String, compared: String) {
     #expect(PersonName.normalised(written) == compared)
   }

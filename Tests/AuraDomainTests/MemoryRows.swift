@@ -11,6 +11,8 @@ final class MemoryRows: ClinicRows {
   /// Tasks and actions by case: what nearly every command looks for.
   private var byWorkflow: [Table: [ID: [ID]]] = [:]
   private var counters: [String: Int] = [:]
+  /// Who holds a value that one row only may have.
+  private var unique: [String: ID] = [:]
   private(set) var timers: [String: PlannedTimer] = [:]
 
   init(clinic: ID) { clinicID = clinic }
@@ -85,7 +87,9 @@ final class MemoryRows: ClinicRows {
       try reference(Workflow.self, row.workflowID)
       try reference(StaffMember.self, row.assignedTo)
     case let row as Workflow:
-      if row.isOpenLead, all(Workflow.self).contains(where: { $0.id != row.id && $0.customerID == row.customerID && $0.isOpenLead }) {
+      if row.isOpenLead,
+        all(Workflow.self).contains(where: { $0.id != row.id && $0.customerID == row.customerID && $0.isOpenLead })
+      {
         throw Broken(description: "two open leads of one customer")
       }
       try reference(Customer.self, row.customerID)
@@ -118,15 +122,16 @@ final class MemoryRows: ClinicRows {
     }
   }
 
-  private func of<R: Row>(_ type: R.Type, _ workflow: ID) -> [R] {
+  /// What belongs to a case, in the order of its making.
+  func of<R: Row>(_ type: R.Type, _ workflow: ID) -> [R] {
     (byWorkflow[R.table]?[workflow] ?? []).compactMap { tables[R.table]?[$0] as? R }
   }
 
-  private func unique<R: Row, V: Equatable>(_ row: R, _ column: KeyPath<R, V>) throws {
-    let isTaken = (tables[R.table] ?? [:]).values.contains { other in
-      other.id != row.id && (other as? R)?[keyPath: column] == row[keyPath: column]
-    }
-    if isTaken { throw Broken(description: "\(R.table.rawValue): \(row[keyPath: column]) twice") }
+  private func unique<R: Row, V: CustomStringConvertible>(_ row: R, _ column: KeyPath<R, V>) throws {
+    let key = "\(column) \(row[keyPath: column])"
+    let holder = unique[key, default: row.id]
+    if holder != row.id { throw Broken(description: "\(key) twice") }
+    unique[key] = row.id
   }
 
   private func reference<R: Row>(_ type: R.Type, _ id: ID?) throws {

@@ -49,7 +49,8 @@ import Testing
     _ = try world.paid("B", phone: "0822222222")
     world.now = midnight
     _ = try world.paid("C", phone: "0833333333")
-    #expect(world.rows.all(PosTransaction.self).map(\.transactionNumber) == ["TXN-202602-1", "TXN-202602-2", "TXN-202603-1"])
+    #expect(
+      world.rows.all(PosTransaction.self).map(\.transactionNumber) == ["TXN-202602-1", "TXN-202602-2", "TXN-202603-1"])
   }
 
   @Test func `tells the beautician that it is paid and not how much`() throws {

@@ -81,7 +81,8 @@ import Testing
     let w = try world.lead()
     let nowhere = world.newID()
     for id in [w, nowhere] {
-      #expect(world.refusal(.scanCustomer(ScanCustomer(step: WorkflowStep(id), results: [:])), as: .b1)?.code == .forbidden)
+      #expect(
+        world.refusal(.scanCustomer(ScanCustomer(step: WorkflowStep(id), results: [:])), as: .b1)?.code == .forbidden)
     }
     #expect(world.refusal(.checkIn(WorkflowStep(nowhere)), as: .b1)?.code == .notFound)
   }

@@ -150,9 +150,11 @@ import Testing
     #expect(world.rows.all(CustomerPreferences.self).first?.consents["health_data"]?["version"] == "2026-01")
 
     #expect(
-      world.refusal(.sendProposal(SendProposal(step: WorkflowStep(w), plan: Plan(totalSt: 0))), as: .s1)?.details["path"]
+      world.refusal(.sendProposal(SendProposal(step: WorkflowStep(w), plan: Plan(totalSt: 0))), as: .s1)?.details[
+        "path"]
         == "args.plan.totalSt")
-    let plan = Plan(items: [.init(treatment: world.t1, quantity: 2, priceSt: 500_000)], discountSt: 100_000, totalSt: 900_000)
+    let plan = Plan(
+      items: [.init(treatment: world.t1, quantity: 2, priceSt: 500_000)], discountSt: 100_000, totalSt: 900_000)
     try world.run(.sendProposal(SendProposal(step: WorkflowStep(w), plan: plan)), as: .s1)
     #expect(try world.task(quote.id).status == .completed)
     let reminder = try #require(world.tasks(.paymentReminder, of: w).first)

@@ -85,7 +85,8 @@ import Testing
   @Test func `completed by its assignee without a start counts as both`() throws {
     let world = World()
     let w = try world.scheduled()
-    var complete = CompleteTreatment(step: WorkflowStep(w, device: DeviceMark(seq: 7, clientTime: world.now - .hours(1))))
+    var complete = CompleteTreatment(
+      step: WorkflowStep(w, device: DeviceMark(seq: 7, clientTime: world.now - .hours(1))))
     complete.checklist = ["cleansed": true]
     try world.run(.completeTreatment(complete), as: .b1)
     #expect(world.actions(w).suffix(2).map(\.type) == [.startTreatment, .completeTreatment])

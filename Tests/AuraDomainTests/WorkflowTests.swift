@@ -106,7 +106,8 @@ import Testing
             line.append(after.currentStage == before.currentStage ? "=" : short(after.currentStage))
           }
         } catch let refusal as Refusal {
-          #expect([.invalidTransition, .taskAlreadyStarted].contains(refusal.code), "\(name) from \(start): \(refusal)")
+          #expect(
+            [.invalidTransition, .taskAlreadyStarted].contains(refusal.code), "\(name) from \(start): \(refusal)")
           line.append("-")
         }
       }
@@ -150,7 +151,8 @@ import Testing
     #expect(refusal.code == .invalidTransition)
     #expect(refusal.details["current_stage"] == "lead_created")
     #expect(refusal.details["version"] == 1)
-    #expect(refusal.details["allowed"]?.array?.contains(["action": "confirmPayment", "to": "payment_confirmed"]) == true)
+    #expect(
+      refusal.details["allowed"]?.array?.contains(["action": "confirmPayment", "to": "payment_confirmed"]) == true)
   }
 
   @Test func `commands name their actions`() {
@@ -188,7 +190,8 @@ import Testing
     let w = try world.lead()
     let bad = Refusal(.badRequest, "args.amountSt: is missing.", details: ["path": "args.amountSt"])
     let command = Command.transition(
-      Transition(workflow: w, stage: .paymentConfirmed, candidates: [.init(action: .confirmPayment, command: .failure(bad))]))
+      Transition(
+        workflow: w, stage: .paymentConfirmed, candidates: [.init(action: .confirmPayment, command: .failure(bad))]))
     #expect(world.refusal(command, as: .s1) == bad)
   }
 }

@@ -16,8 +16,8 @@ final class World {
   private(set) var laser = ID(high: 0, low: 0)
   private var ids: IDGenerator
   var customerID: ID?
-  /// What the last command changed.
-  private(set) var lastChanges: [Change] = []
+  /// The cases that commands and timers have changed since somebody looked.
+  var touched: Set<ID> = []
 
   /// 2026-02-02T03:00Z, 10:00 in Bangkok.
   static let start = Instant(milliseconds: 1_770_001_200_000)
@@ -113,11 +113,10 @@ final class World {
   func run(_ command: Command, actor: Actor, reason: String? = nil) throws -> JSON {
     var draft = Draft(rows: rows, actor: actor, now: now, seq: seq + 1, commandKey: "K\(seq + 1)", ids: ids)
     draft.reason = reason
-    lastChanges = []
     let result = try decide(command, &draft)
     ids = draft.ids
     try rows.apply(draft.changes)
-    lastChanges = draft.changes
+    touched.formUnion(draft.changes.compactMap { $0.row?.keys.workflow })
     if draft.changes.contains(where: { $0.row != nil }) { seq += 1 }
     return result
   }
@@ -138,7 +137,8 @@ final class World {
   func advance(_ span: Span) throws { try advance(to: now + span) }
 
   func advance(to end: Instant) throws {
-    while let next = rows.timers.values.filter({ $0.due <= end }).min(by: { ($0.due, $0.dedupe) < ($1.due, $1.dedupe) }) {
+    while let next = rows.timers.values.filter({ $0.due <= end }).min(by: { ($0.due, $0.dedupe) < ($1.due, $1.dedupe) })
+    {
       now = max(now, next.due)
       rows.removeTimer(next.dedupe)
       try run(.fire(next), actor: .system)
@@ -155,7 +155,7 @@ final class World {
   func workflow(_ id: ID) throws -> Workflow { try #require(try rows.row(Workflow.self, id)) }
   func task(_ id: ID) throws -> Task { try #require(try rows.row(Task.self, id)) }
   func tasks(_ type: TaskType, of workflow: ID) -> [Task] {
-    rows.all(Task.self).filter { $0.taskType == type && $0.workflowID == workflow }
+    rows.of(Task.self, workflow).filter { $0.taskType == type }
   }
   func performTask(_ workflow: ID) throws -> Task {
     let open = tasks(.performTreatment, of: workflow).filter { $0.status.isOpen }
@@ -163,7 +163,7 @@ final class World {
     return open[0]
   }
   func actions(_ workflow: ID) -> [WorkflowAction] {
-    rows.all(WorkflowAction.self).filter { $0.workflowID == workflow }.sorted { $0.seq < $1.seq }
+    rows.of(WorkflowAction.self, workflow).sorted { $0.seq < $1.seq }
   }
   /// The events of the last command.
   var events: [WorkflowEvent] { rows.all(WorkflowEvent.self).filter { $0.seq == seq } }
@@ -172,14 +172,17 @@ final class World {
   // MARK: Getting somewhere
 
   @discardableResult
-  func lead(_ name: String = "Malee", phone: String = "081-234-5678", as person: Person = .s1, treatment: ID? = nil) throws -> ID {
+  func lead(_ name: String = "Malee", phone: String = "081-234-5678", as person: Person = .s1, treatment: ID? = nil)
+    throws -> ID
+  {
     var command = Initialize(customer: CustomerDetails(name: name, phone: phone))
     command.treatment = treatment ?? t1
     let result = try run(.initialize(command), as: person)
     return try #require(result["workflowId"]?.id)
   }
 
-  func payment(_ workflow: ID, beautician: Person? = .b1, at: Instant? = nil, amountSt: Int = 500_000) -> ConfirmPayment {
+  func payment(_ workflow: ID, beautician: Person? = .b1, at: Instant? = nil, amountSt: Int = 500_000) -> ConfirmPayment
+  {
     var command = ConfirmPayment(step: WorkflowStep(workflow), amountSt: amountSt, method: .promptPay)
     command.beautician = beautician.map(id)
     command.scheduledTime = at

@@ -1,0 +1,102 @@
+import Testing
+
+@testable import AuraDomain
+
+@Suite struct `A slip of the finger` {
+  private func undo(_ w: ID) -> Command { .correct(WorkflowStep(w)) }
+
+  @Test func `at starting is taken back, the task waits again and the room is prepared again`() throws {
+    let world = World()
+    let w = try world.scheduled()
+    let before = try world.workflow(w)
+    let tasks = world.rows.all(Task.self).map { $0.difference(from: Task()) }
+    try world.run(.start(w), as: .b1)
+    world.now = world.now + .minutes(10)
+    try world.run(undo(w), as: .b1)
+    #expect(try world.workflow(w).difference(from: before).members.isEmpty)
+    #expect(world.rows.all(Task.self).map { $0.difference(from: Task()) } == tasks)
+    #expect(world.actions(w).last?.data["corrected"] == "start_treatment")
+    try world.run(.start(w), as: .b1)
+  }
+
+  @Test func `at completing is taken back, and what it had made is gone`() throws {
+    let world = World()
+    let w = try world.treated()
+    try world.run(undo(w), as: .b1)
+    #expect(try world.workflow(w).currentStage == .inTreatment)
+    #expect(try world.performTask(w).status == .inProgress)
+    #expect(try world.performTask(w).startedAt == World.start)
+    #expect(try world.performTask(w).completedAt == nil)
+    #expect(world.tasks(.followUpUpsell, of: w).map(\.status) == [.cancelled])
+    try world.run(.complete(w), as: .b1)
+    #expect(world.rows.all(JourneyEvent.self).filter { $0.eventType == .treatmentCompleted }.count == 2)
+  }
+
+  @Test func `at a no-show gives slot and task back`() throws {
+    let world = World()
+    let at = World.start + .hours(1)
+    let w = try world.scheduled(at: at)
+    let task = try world.performTask(w)
+    world.now = at + .minutes(20)
+    try world.run(.noShow(WorkflowStep(w)), as: .s1)
+    try world.run(undo(w), as: .s1)
+    #expect(try world.workflow(w).scheduledStart == at)
+    #expect(try world.workflow(w).noShowCount == 0)
+    #expect(try world.performTask(w).id == task.id)
+    #expect(world.tasks(.customerFollowUp, of: w).map(\.status) == [.cancelled])
+  }
+
+  @Test func `at rescheduling is refused once somebody else has the old slot`() throws {
+    let world = World()
+    let at = World.start + .hours(3)
+    let w = try world.scheduled("A", phone: "0811111111", at: at)
+    try world.run(.schedule(w, at: at + .hours(4)), as: .s1)
+    let other = try world.scheduled("B", phone: "0822222222", at: at)
+    #expect(world.refusal(undo(w), as: .s1)?.details["workflow_id"]?.id == other)
+    try world.run(.cancel(other, .credit), as: .o1)
+    try world.run(undo(w), as: .s1)
+    #expect(try world.workflow(w).scheduledStart == at)
+    #expect(try world.performTask(w).dueDate == at)
+  }
+
+  @Test func `at a payment is none: money goes back by cancelling`() throws {
+    let world = World()
+    let w = try world.paid()
+    let refusal = try #require(world.refusal(undo(w), as: .o1))
+    #expect(refusal.code == .invalidTransition)
+    #expect(refusal.details["last_action"] == "confirm_payment")
+  }
+
+  @Test func `is one's own to take back, within ten minutes, once`() throws {
+    let world = World()
+    let w = try world.scheduled()
+    try world.run(.start(w), as: .b1)
+    #expect(world.refusal(undo(w), as: .s1)?.code == .forbidden)
+    world.now = world.now + .minutes(10) + .seconds(1)
+    #expect(world.refusal(undo(w), as: .b1)?.code == .tooLate)
+    world.now = world.now - .minutes(5)
+    try world.run(undo(w), as: .o1)
+    #expect(world.refusal(undo(w), as: .o1)?.code == .invalidTransition)
+  }
+
+  @Test func `is not taken back once points or a message followed`() throws {
+    let world = World()
+    let w = try world.treated()
+    var posting = PointTransaction()
+    posting.id = world.newID()
+    posting.workflowID = w
+    posting.createdAt = world.now
+    world.rows.put(posting)
+    #expect(world.refusal(undo(w), as: .o1)?.details["followed_by"] == "points")
+
+    let other = World()
+    let v = try other.treated()
+    var message = FollowUpExecution()
+    message.id = other.newID()
+    message.workflowID = v
+    message.status = .sent
+    message.executedAt = other.now
+    other.rows.put(message)
+    #expect(other.refusal(undo(v), as: .o1)?.details["followed_by"] == "message")
+  }
+}
