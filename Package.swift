@@ -69,7 +69,7 @@ let package = Package(
 
     .testTarget(name: "AuraDomainTests", dependencies: ["AuraDomain"], swiftSettings: strict),
     .testTarget(name: "AuraJSONTests", dependencies: ["AuraJSON"], swiftSettings: strict),
-    .testTarget(name: "AuraWireTests", dependencies: ["AuraWire"], swiftSettings: strict),
+    .testTarget(name: "AuraWireTests", dependencies: ["AuraWire", "AuraJSON"], swiftSettings: strict),
     .testTarget(name: "AuraStoreTests", dependencies: ["AuraStore", "AuraDomain"], swiftSettings: strict),
     .testTarget(name: "AuraTransportTests", dependencies: ["AuraTransport"], swiftSettings: strict),
     .testTarget(name: "AuraHubTests", dependencies: ["AuraHub", "AuraJSON"], swiftSettings: strict),
