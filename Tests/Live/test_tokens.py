@@ -10,7 +10,7 @@ import uuid
 
 import story
 from aura_client import Client
-from raw_socket import RawSocket, said_hello
+from raw_socket import said_hello
 
 
 def base64url(data):
