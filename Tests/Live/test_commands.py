@@ -352,6 +352,20 @@ async def test_the_limit_of_commands_a_second_is_told_and_the_connection_stays(s
         assert (await sales.command("setDuty", {"duty": "on"}))["ok"]
 
 
+def test_a_flood_of_frames_is_closed_4102(server):
+    with RawSocket(server) as raw:
+        raw.upgraded().hello(server.token("sales"))
+        flood = b"".join(RawSocket.frame('{"type":"ping","id":%d}' % n) for n in range(3000))
+        try:
+            raw.send_bytes(flood)
+        except OSError:
+            pass
+        code, frames = raw.end()
+        assert code in (4102, None) and len(frames) < 1000
+        if code:
+            assert frames[-1]["type"] == "bye" and frames[-1]["reconnect_ms"] >= 0
+
+
 async def test_more_in_flight_than_allowed_is_told_and_the_connection_stays(server):
     async with await Client.open(server, "owner") as owner:
         limit = owner.welcome["limits"]["in_flight"]

@@ -36,7 +36,7 @@ async def test_after_ping_ms_of_silence_the_server_pings_with_the_heads(quick):
 async def test_a_client_that_answers_is_left_alone(quick):
     async with await Client.open(quick, "owner") as owner:
         await asyncio.sleep(6 * PING_MS / 1000)
-        assert owner.is_open and len(owner.pings) >= 3
+        assert owner.is_open and len(owner.pings) >= 2
 
 
 async def test_a_client_that_does_not_answer_is_closed_with_4104(quick):

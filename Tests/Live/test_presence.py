@@ -77,3 +77,15 @@ async def test_presence_beside_tables_in_one_subscription(server):
         replica = await owner.subscribe(["task_queue", "presence"])
         await replica.until(lambda r: r.history)
         assert replica.is_live and replica.history[0]["op"] == "all"
+
+
+async def test_one_whose_membership_ends_but_who_stays_connected_leaves_that_clinics_presence(own_server):
+    server = own_server
+    async with await Client.open(server, "owner@other.aura") as owner, await Client.open(server, "sales") as both:
+        replica = await owner.subscribe(["presence"])
+        who = both.user["id"]
+        await replica.until(lambda r: who in r.present)
+        member = next(m for m in both.user["memberships"] if m["clinic"] == server.other_clinic)
+        await owner.do("revokeMembership", {"staffId": member["staff"], "reason": "ย้าย"})
+        await replica.until(lambda r: who not in r.present, 13)
+        assert both.is_open

@@ -128,3 +128,17 @@ def test_the_answer_to_a_login_never_names_a_password(server):
     answer, _ = server.login("admin")
     text = json.dumps(answer)
     assert "password" not in text and "$argon2" not in text
+
+
+async def test_a_socket_that_took_a_newer_sign_in_ends_with_that_one(own_server):
+    """The old session's end must not matter any more, the new one's must."""
+    server = own_server
+    old, old_cookie = server.login("admin")
+    new, new_cookie = server.login("admin")
+    async with await Client.open(server, old["access_token"]) as client:
+        answer = await client.request({"type": "auth", "token": new["access_token"]}, "authenticated")
+        assert answer["type"] == "authenticated"
+        server.http("POST", "/api/auth/logout", {}, {
+            "Cookie": new_cookie, "Authorization": f"Bearer {new['access_token']}"})
+        assert await client.ended(3) in (4001, 4003, 4200)
+    assert old_cookie != new_cookie
