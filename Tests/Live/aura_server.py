@@ -90,7 +90,7 @@ class Server:
         for _ in range(50):
             for line in self.lines:
                 found = re.search(r"password[^A-Za-z0-9]+([^\s,;)]+)", line, re.IGNORECASE)
-                if found:
+                if found and "(" not in line:
                     self.password = found.group(1).strip("«»\"'`.")
                     return
             if self.password or not self.demo:

@@ -71,13 +71,13 @@ async def test_five_hundred_connections_that_never_say_hello_are_closed_after_te
 @pytest.mark.seconds(150)
 async def test_a_reader_that_stops_costs_the_others_nothing_and_catches_up(new_server):
     """Thousands of commits while five clients read nothing; the others follow live, memory stays, all end equal."""
-    commits = int(os.environ.get("AURA_SLOW_COMMITS", "1500"))
-    server = new_server()
+    commits = int(os.environ.get("AURA_SLOW_COMMITS", "3000"))
+    server = new_server("--commands-per-second", 1000)
     slow = [await Client.open(server, "owner", receive_buffer=4096) for _ in range(5)]
     slow_replicas = [await client.subscribe(["task_queue", "workflow_actions", "notifications"]) for client in slow]
     quick = await Client.open(server, "admin")
     live = await quick.subscribe(["task_queue"])
-    writers = [await Client.open(server, "sales") for _ in range(40)]
+    writers = [await Client.open(server, "sales") for _ in range(12)]
     workflow = await story.lead(writers[0])
     text = "รายละเอียดของงานที่ยาวพอสมควร " * 30
     for client in slow:
@@ -93,7 +93,6 @@ async def test_a_reader_that_stops_costs_the_others_nothing_and_catches_up(new_s
                 if answer["type"] == "ack" and answer["ok"]:
                     break
                 await asyncio.sleep(0.3)
-            await asyncio.sleep(0.02)
 
     async def watch():
         nonlocal worst
@@ -129,9 +128,10 @@ async def test_a_reader_that_stops_costs_the_others_nothing_and_catches_up(new_s
     await quick.close()
 
 
-@pytest.mark.seconds(60)
-async def test_a_reader_that_takes_nothing_is_closed_4103_in_the_end(new_server):
-    server = new_server("--slow-ms", 2000)
+@pytest.mark.seconds(90)
+@pytest.mark.skipif(not os.environ.get("AURA_LONG"), reason="waits 30 s; AURA_LONG=1 runs it")
+async def test_a_reader_that_takes_nothing_for_thirty_seconds_is_closed(new_server):
+    server = new_server("--commands-per-second", 1000)
     client = await Client.open(server, "owner", receive_buffer=4096)
     replica = await client.subscribe(["task_queue"])
     writers = [await Client.open(server, "sales") for _ in range(10)]
@@ -142,10 +142,12 @@ async def test_a_reader_that_takes_nothing_is_closed_4103_in_the_end(new_server)
     for _ in range(30):
         for writer in writers:
             await writer.command("createTask", story.task_args(workflow, description=text))
-        await asyncio.sleep(0.1)
-        if server.descriptors() < closed_before:
-            break
-    wait_until(lambda: server.descriptors() < closed_before, 15)
+    began = time.monotonic()
+    while server.descriptors() >= closed_before:
+        assert time.monotonic() - began < 45
+        await writers[0].ping()
+        await asyncio.sleep(0.5)
+    assert time.monotonic() - began > 20
     client.vanish()
     for writer in writers:
         await writer.close()
