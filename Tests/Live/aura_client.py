@@ -161,8 +161,13 @@ class Client:
         return answer
 
     async def command(self, name, args, **options):
-        """The ack of a command, or the error that came instead."""
-        return await self._patiently(await self.begin(name, args, **options))
+        """The ack of a command, or the error that came instead. Who is told to slow down waits, and sends it again."""
+        options["key"] = options.get("key") or new_key()
+        while True:
+            answer = await self._patiently(await self.begin(name, args, **options))
+            if answer["type"] != "error" or answer["code"] != "rate_limited":
+                return answer
+            await asyncio.sleep(answer["retry_ms"] / 1000)
 
     async def do(self, name, args, **options):
         """The result of a command that must succeed."""
@@ -344,7 +349,7 @@ class Client:
                     require(head == replica.seq, "the head says that a delta is missing", head, replica.seq)
             self.pings.append(frame)
             if self.answers_pings:
-                await self.send({"type": "pong", "n": frame["n"]})
+                await self.socket.send(json.dumps({"type": "pong", "n": frame["n"]}))
             self._pushes[kind].put_nowait(frame)
         elif kind == "unsubscribed":
             replica = self._stream(frame)
@@ -353,7 +358,7 @@ class Client:
             self._pushes[kind].put_nowait(frame)
         elif kind == "bye":
             require(frame["code"] in CLOSE_CODES, "bye with a code that is not named", frame)
-            if 4100 <= frame["code"] < 4200:
+            if frame["code"] == 4100:
                 require(isinstance(frame.get("reconnect_ms"), int), "bye without reconnect_ms", frame)
             self.bye = frame
             self._pushes[kind].put_nowait(frame)

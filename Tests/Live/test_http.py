@@ -69,6 +69,10 @@ def test_no_path_leads_out_of_the_public_folder(server, path):
         assert status in (200, 400, 414, 431)
     elif path in ("/client", "//etc/passwd"):
         assert status in (301, 302, 307, 308, 400, 403, 404)
+    elif path == "/" + "../" * 200:
+        assert status in (200, 400, 404), "normalised to the root, if taken at all"
+    elif "%00" in path:
+        assert status in (None, 400, 404), (path, answer[:200])
     else:
         assert status in (400, 403, 404, 414, 431), (path, answer[:200])
 

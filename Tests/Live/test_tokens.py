@@ -54,13 +54,12 @@ def test_a_token_that_the_installation_did_not_sign_is_refused(server):
         "a key id that is a path": forged({**header, "kid": "../../../dev/null"}, claims, b"\0"),
         "no JSON": base64url(b"{") + "." + base64url(b"{") + "." + signature,
         "an array": base64url(b"[]") + "." + base64url(b"[]") + "." + signature,
-        "a megabyte": None,
+        "sixty thousand letters": "a" * 60_000,
     }
-    cases["a megabyte"] = "a" * 60_000
     for name, token in cases.items():
         code, frame = said_hello(server, token)
-        assert (code, frame["type"]) == (4001, "error"), (name, code, frame)
-        assert frame["code"] in ("unauthenticated", "bad_request"), (name, frame)
+        assert frame["type"] == "error", (name, frame)
+        assert (code, frame["code"]) in ((4001, "unauthenticated"), (4000, "bad_request")), (name, code, frame)
     assert said_hello(server, good)[0] is None
 
 
