@@ -174,7 +174,9 @@ class Replica:
                 await asyncio.wait_for(self._changed.wait(), min(rest, 0.5))
             except asyncio.TimeoutError:
                 pass
-            self._owner and self._owner.raise_fault()
+            if self._owner and not self._owner.is_open and not condition(self):
+                self._owner.raise_fault()
+                raise ConnectionError(f"closed with {self._owner.close_code} while waiting")
 
     async def until_seq(self, seq, seconds_max=PATIENCE_SECONDS):
         await self.until(lambda replica: replica.seq >= seq, seconds_max)
