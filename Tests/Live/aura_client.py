@@ -85,6 +85,7 @@ class Client:
         frame["id"] = identity
         self._hello_entries = {(identity, index): replica for index, replica in enumerate(subscribe)}
         answer = self._expect(identity, "welcome")
+        answer.sent = frame
         await self.send(frame)
         self.welcome = await self._patiently(answer)
         for replica in subscribe:
@@ -143,7 +144,8 @@ class Client:
         if identity is None:
             identity = next(self._ids)
         answer = self._expect(identity, *kinds)
-        await self.send({**frame, "id": identity})
+        answer.sent = {**frame, "id": identity}
+        await self.send(answer.sent)
         return await self._patiently(answer, seconds_max)
 
     async def begin(self, name, args, clinic=None, key=None, expect=None):
@@ -156,7 +158,7 @@ class Client:
         if expect is not None:
             frame["expect"] = expect
         answer = self._expect(identity, "ack")
-        answer.key, answer.clinic = frame["key"], frame["clinic"]
+        answer.sent = frame
         await self.send(frame)
         return answer
 
@@ -314,7 +316,7 @@ class Client:
         require(isinstance(frame, dict) and isinstance(frame.get("type"), str), "no frame", text[:200])
         self.received.append(frame if len(text) < 4000 else {"type": frame["type"], "…": len(text)})
         kind = frame["type"]
-        if self.is_checked and frame_schema():
+        if self.is_checked:
             frame_schema().check(frame)
         require(self.bye is None, "a frame after bye", frame)
         if self.welcome is None and kind not in ("welcome", "error", "bye"):
@@ -388,28 +390,31 @@ class Client:
                 self._pushes["error"].put_nowait(frame)
             return
         require(identity in self._pending, "an answer to nothing, or a second answer", frame)
-        kinds, future, sent = self._pending.pop(identity)
+        kinds, future, _ = self._pending[identity]
         require(kind in kinds, "the wrong kind of answer", kinds, frame)
         if kind == "ack":
             self._check_ack(frame, future)
         if kind == "unsubscribed":
             require(self.streams.pop(frame["stream"], None) is not None, "unsubscribed from what was not held", frame)
+        if self.is_checked and kind != "error" and frame.get("ok", True) and hasattr(future, "sent"):
+            frame_schema().check_sent(future.sent)
+        del self._pending[identity]
         if not future.done():
             future.set_result(frame)
 
     def _check_ack(self, frame, future):
-        require(frame["key"] == future.key, "the ack names another key", frame)
+        require(frame["key"] == future.sent["key"], "the ack names another key", frame)
         require(isinstance(frame["duplicate"], bool), "duplicate", frame)
         if frame["ok"]:
             require("error" not in frame, "ok with an error", frame)
             require(set(frame["cursor"]) >= {"epoch", "seq"}, "ack.cursor", frame)
             require(isinstance(frame["result"], dict), "result", frame)
             if not frame["duplicate"]:
-                live = [r for r in self.streams.values() if r.is_live and r.clinic == future.clinic]
+                live = [r for r in self.streams.values() if r.is_live and r.clinic == future.sent["clinic"]]
                 if live:
                     seen = set().union(*(r.commits.keys() for r in live))
                     if frame["cursor"]["seq"] not in seen:
-                        self._acked[future.clinic].add(frame["cursor"]["seq"])
+                        self._acked[future.sent["clinic"]].add(frame["cursor"]["seq"])
         else:
             error = frame["error"]
             require({"code", "message", "temporary"} <= set(error), "ack.error", frame)

@@ -48,39 +48,37 @@ def parse(text):
 
 
 class FrameSchema:
-    """The published schema, asked once per frame that the server sends."""
+    """The published schema, asked about every frame that the server sends and about those of ours that it takes."""
 
     def __init__(self, path=SCHEMA):
-        self.document = json.loads(path.read_text())
-        self.validators = {}
+        document = json.loads(path.read_text())
         resource = referencing.Resource.from_contents(
-            self.document, default_specification=referencing.jsonschema.DRAFT202012)
-        name = self.document.get("$id", "urn:aura:v1")
-        self.registry = referencing.Registry().with_resource(name, resource)
-        definitions = self.document.get("$defs", {})
-        server = definitions.get("server") or definitions.get("serverFrame") or definitions.get("fromServer")
-        for option in (server or {}).get("oneOf", []):
-            reference = option.get("$ref", "")
-            target = definitions.get(reference.rsplit("/", 1)[-1], {})
-            kind = target.get("properties", {}).get("type", {}).get("const")
-            if kind:
-                self.validators.setdefault(kind, []).append(self.validator(name + reference))
-        self.whole = self.validator(name)
+            document, default_specification=referencing.jsonschema.DRAFT202012)
+        registry = referencing.Registry().with_resource(document["$id"], resource)
 
-    def validator(self, reference):
-        return jsonschema.Draft202012Validator({"$ref": reference}, registry=self.registry)
+        def validator(reference):
+            return jsonschema.Draft202012Validator({"$ref": document["$id"] + reference}, registry=registry)
+
+        # Each frame's own definition: its complaint says more than "is none of these".
+        self.server, self.client = (
+            {option["$ref"].rsplit("/", 1)[-1]: validator(option["$ref"])
+             for option in document["$defs"][side]["oneOf"]}
+            for side in ("serverFrame", "clientFrame"))
 
     def check(self, frame):
+        self._check(self.server, frame, "the server's frame")
+
+    def check_sent(self, frame):
+        self._check(self.client, frame, "a frame that the server took")
+
+    @staticmethod
+    def _check(validators, frame, whose):
         kind = frame.get("type")
-        if self.validators:
-            require(kind in self.validators, "a frame that the schema does not name", frame)
-            candidates = self.validators[kind]
-        else:
-            candidates = [self.whole]
-        if any(candidate.is_valid(frame) for candidate in candidates):
-            return
-        error = jsonschema.exceptions.best_match(candidates[0].iter_errors(frame))
-        raise Broken(f"schema: {error.message} at {list(error.absolute_path)}", json.dumps(frame)[:800])
+        require(kind in validators, f"the schema has no {kind}", frame)
+        error = jsonschema.exceptions.best_match(validators[kind].iter_errors(frame))
+        if error:
+            raise Broken(
+                f"schema: {whose}: {error.message} at {list(error.absolute_path)}", json.dumps(frame)[:800])
 
 
 _schema = None
@@ -88,6 +86,6 @@ _schema = None
 
 def frame_schema():
     global _schema
-    if _schema is None and SCHEMA.exists():
+    if _schema is None:
         _schema = FrameSchema()
     return _schema
