@@ -1,0 +1,126 @@
+"""The pulled cable, the dead line, the hub's word against the tap's."""
+
+from playwright.sync_api import expect
+
+from steps import card, light, never_reloaded
+
+
+def scheduled(hub, name, phone, start_in_hours):
+    """A paid case of the first beautician, some hours ahead, far from the demo's own."""
+    with hub.as_("owner") as script:
+        treatments = script.query("treatments")["treatments"]
+        hydra = next(each for each in treatments if each["names"]["en"] == "Hydra Facial")
+        workflow = script.command("initialize", customer={"name": name, "phone": phone}, salesId=hub.staff("sales"))["workflowId"]
+        start = script.query("workflowHistory", workflowId=workflow)["workflow"]["created_at"] + start_in_hours * 3_600_000
+        script.command(
+            "confirmPayment", workflowId=workflow, amountSt=hydra["price_st"], paymentMethod="CASH", treatmentId=hydra["id"],
+            beauticianId=hub.staff("beautician"), scheduledTime=start)
+    return workflow
+
+
+def actions(hub, workflow):
+    with hub.as_("owner") as script:
+        return [action["type"] for action in script.query("workflowHistory", workflowId=workflow)["actions"]]
+
+
+def test_a_tap_without_connection_is_kept_and_happens_once(hub, sign_in, proxy, artifacts):
+    workflow = scheduled(hub, "สายหลุด หนึ่ง", "0815550201", 30)
+    page = sign_in("beautician", base=proxy.url, setup=lambda page: page.clock.install())
+    task = card(page, "สายหลุด หนึ่ง")
+    expect(task).to_be_visible()
+
+    proxy.cut()
+    light(page, "reconnecting")
+    page.clock.fast_forward(11_000)
+    light(page, "stale")
+    expect(page.locator(".light")).to_contain_text("Stale since")
+    expect(page.locator(".light-banner")).to_contain_text("Your taps are kept")
+    task.locator("button.primary").click()
+    expect(task).to_contain_text("Kept here, sent when the connection is back")
+    expect(task).to_have_attribute("data-status", "pending")
+    expect(page.locator(".light-banner")).to_contain_text("1 waiting to be sent")
+    page.screenshot(path=artifacts / "offline-stale.png")
+    assert "start_treatment" not in actions(hub, workflow)
+
+    proxy.restore()
+    page.evaluate("dispatchEvent(new Event('online'))")
+    light(page, "live")
+    expect(task).to_have_attribute("data-status", "in_progress")
+    expect(task.locator(".task-pending")).to_have_count(0)
+    assert actions(hub, workflow).count("start_treatment") == 1
+    never_reloaded(page)
+
+
+def test_a_tap_survives_a_closed_page(hub, sign_in, proxy):
+    workflow = scheduled(hub, "สายหลุด สอง", "0815550202", 40)
+    page = sign_in("beautician", base=proxy.url)
+    task = card(page, "สายหลุด สอง")
+    expect(task).to_be_visible()
+    proxy.cut()
+    light(page, "reconnecting")
+    task.locator("button.primary").click()
+    expect(task.locator(".task-pending")).to_be_visible()
+    address = page.url
+    page.goto("about:blank")
+    proxy.restore()
+    page.goto(address)
+    expect(card(page, "สายหลุด สอง")).to_have_attribute("data-status", "in_progress")
+    assert actions(hub, workflow).count("start_treatment") == 1
+
+
+def test_a_dead_line_is_noticed_although_the_socket_looks_open(hub, sign_in, proxy):
+    workflow = scheduled(hub, "สายเงียบ", "0815550203", 50)
+    page = sign_in("beautician", base=proxy.url, setup=lambda page: page.clock.install())
+    task = card(page, "สายเงียบ")
+    expect(task).to_be_visible()
+    proxy.hold()
+    task.locator("button.primary").click()
+    light(page, "live")
+    # No answer within five seconds, then none to the question.
+    page.clock.fast_forward(5_100)
+    page.clock.fast_forward(5_100)
+    light(page, "reconnecting")
+    proxy.restore()
+    page.evaluate("dispatchEvent(new Event('online'))")
+    light(page, "live")
+    expect(task).to_have_attribute("data-status", "in_progress")
+    assert actions(hub, workflow).count("start_treatment") == 1
+
+
+def test_what_changed_meanwhile_is_there_after_the_reconnect(hub, sign_in, proxy):
+    page = sign_in("sales", base=proxy.url)
+    proxy.cut()
+    light(page, "reconnecting")
+    with hub.as_("sales") as script:
+        workflow = script.lead("มาตอนสายหลุด", "0815550204")
+    proxy.restore()
+    expect(page.locator(f"[data-case='{workflow}']")).to_contain_text("มาตอนสายหลุด")
+    never_reloaded(page)
+
+
+def test_a_tap_that_came_too_late_is_explained(hub, sign_in, proxy, artifacts):
+    workflow = scheduled(hub, "สองคนกด", "0815550205", 60)
+    page = sign_in("beautician", base=proxy.url)
+    task = card(page, "สองคนกด")
+    expect(task).to_be_visible()
+    proxy.cut()
+    light(page, "reconnecting")
+    task.locator("button.primary").click()
+    expect(task.locator(".task-pending")).to_be_visible()
+    with hub.as_("beautician2") as script:
+        script.command("startTreatment", workflowId=workflow, takeover=True)
+    proxy.restore()
+    tray = page.locator("conflict-tray")
+    expect(tray).to_contain_text("กมลชนก แสงทอง began this at")
+    page.screenshot(path=artifacts / "conflict.png")
+    tray.locator("button").click()
+    expect(tray.locator(".conflict")).to_have_count(0)
+    assert actions(hub, workflow).count("start_treatment") == 1
+
+
+def test_a_revoked_member_sees_nothing_any_more(hub, sign_in):
+    page = sign_in("beautician2")
+    with hub.as_("owner") as script:
+        script.command("revokeMembership", staffId=hub.staff("beautician2"), reason="left the clinic")
+    expect(page.locator("main")).to_contain_text("Your access to this clinic has ended")
+    expect(page.locator("article.task")).to_have_count(0)
