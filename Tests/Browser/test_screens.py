@@ -51,10 +51,8 @@ def busy_clinic(hub):
 
 
 def fits(page):
-    """Nothing sticks out sideways, no word is a key, and axe is content."""
+    """Nothing sticks out sideways, and axe is content."""
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the screen"
-    words = page.locator("body").inner_text()
-    assert not re.search(r"\b(app|signin|desk|top|light|bell|stage|task|day|card|sales|case|pay|lead|error|span)\.[a-z]\w+", words), words
     violations = Axe().run(page, options={"runOnly": RULES}).response["violations"]
     assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in violations] == []
 

@@ -10,7 +10,7 @@ const schema = JSON.parse(read('protocol/aura.v1.schema.json'));
 const reference = read('protocol/index.html');
 const unescape = (text) => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 
-const examples = [...reference.matchAll(/<pre data-example="(\w+)"><code>([\s\S]*?)<\/code><\/pre>/g)]
+const examples = [...reference.matchAll(/<pre tabindex="0" data-example="(\w+)"><code>([\s\S]*?)<\/code><\/pre>/g)]
   .map(([, side, text]) => ({ side, frame: JSON.parse(unescape(text)) }));
 
 test('every example of the reference is what the schema says', () => {

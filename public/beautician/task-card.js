@@ -1,6 +1,6 @@
 import { AuraElement } from '../app/aura-element.js';
 import { h } from '../app/dom.js';
-import { clock, moment, span, stopwatch } from '../app/format.js';
+import { clock, day, dayOf, span, stopwatch } from '../app/format.js';
 import { icon } from '../app/icons.js';
 import { named, t } from '../app/language.js';
 import { everySecond } from '../app/ticker.js';
@@ -47,7 +47,11 @@ class TaskCard extends AuraElement {
   #time(now) {
     const { item } = this.data;
     if (!item.start) return h('span', { class: 'soft small' }, t('card.unscheduled'));
-    return [moment(item.start, now), item.end ? h('small', null, `–${clock(item.end)}`) : null];
+    return [
+      dayOf(item.start) === dayOf(now) ? null : h('small', { key: 'day', class: 'task-day' }, day(item.start)),
+      clock(item.start),
+      item.end ? h('small', { key: 'end' }, `–${clock(item.end)}`) : null,
+    ];
   }
 
   #priority(priority) {
@@ -106,10 +110,11 @@ class TaskCard extends AuraElement {
     const { tap, isRunning } = item;
     const isBusy = tap !== null;
     const busy = (names) => isBusy && names.includes(tap.name);
+    const begins = busy(['startTreatment', 'startTask']);
     return [
-      isRunning
+      isRunning && !begins
         ? this.#primary('check', busy(['completeTreatment', 'completeTask']) ? BUSY_WORDS[tap.name] : 'card.complete', isBusy, () => complete(item))
-        : this.#primary('play', busy(['startTreatment', 'startTask']) ? BUSY_WORDS[tap.name] : 'card.begin', isBusy, () => begin(item)),
+        : this.#primary('play', begins ? BUSY_WORDS[tap.name] : 'card.begin', isBusy, () => begin(item)),
       item.mayArrive && !isRunning
         ? h('button', { key: 'arrive', class: 'button', type: 'button', disabled: isBusy, onclick: () => arrive(item) },
           busy(['checkIn']) ? t('card.arriving') : t('card.arrived'))

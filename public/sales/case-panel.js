@@ -37,8 +37,8 @@ class CasePanel extends AuraElement {
 
   #steps({ current_stage: stage }) {
     const here = STAGES.indexOf(stage);
-    return h('ol', { class: 'steps', role: 'img', 'aria-label': t('case.progress', { n: here + 1, stage: t(`stage.${stage}`) }) },
-      STAGES.map((name, index) => h('li', { key: name, class: index < here ? 'past' : index === here ? 'here' : '', title: t(`stage.${name}`) })));
+    return h('div', { class: 'steps', role: 'img', 'aria-label': t('case.progress', { n: here + 1, stage: t(`stage.${stage}`) }) },
+      STAGES.map((name, index) => h('span', { key: name, class: index < here ? 'past' : index === here ? 'here' : '', title: t(`stage.${name}`) })));
   }
 
   #next(workflow) {

@@ -84,6 +84,8 @@ class SalesDesk extends AuraElement {
       if (!cause || cause.by === user.id) continue;
       for (const { op, row } of changes) {
         if (op !== 'put' || row.assigned_sales_id !== staff || row.stage_entered_at !== row.updated_at) continue;
+        // Whoever looks at the case sees it move.
+        if (row.id === this.#openId) continue;
         const name = this.#customer(row.customer_id)?.full_name;
         if (name) toast(t('sales.moved', { name, stage: t(`stage.${row.current_stage}`) }));
       }
