@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -41,37 +40,14 @@ def artifacts() -> Path:
 @pytest.fixture(scope="module")
 def hub():
     """A fresh hub for each file of tests."""
-    data = Path(tempfile.mkdtemp(prefix="aura-data-"))
-    log = open(data / "hub.log", "w+")
-    process = subprocess.Popen(
-        [str(binary()), "serve", "--demo", "--port", "0", "--data", str(data / "data"), "--public", str(ROOT / "public")],
-        stdout=subprocess.PIPE, stderr=log, text=True)
+    folder = Path(tempfile.mkdtemp(prefix="aura-browser-"))
+    hub = Hub(binary(), ROOT / "public", folder)
     try:
-        first = process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", first)
-        assert found, f"the hub did not start: {first!r} {Path(log.name).read_text()[-2000:]}"
-        # Who prints must be read, or it stops at a full pipe.
-        password = next(iter(re.findall(r"Password[^:]*: (\S+)", read_until(process, "Password"))), "aura-demo")
-        yield Hub(int(found.group(1)), password)
+        hub.start()
+        yield hub
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        process.stdout.close()
-        log.close()
-        shutil.rmtree(data, ignore_errors=True)
-
-
-def read_until(process, word: str) -> str:
-    lines = []
-    for _ in range(40):
-        line = process.stdout.readline()
-        lines.append(line)
-        if not line or word in line:
-            break
-    return "".join(lines)
+        hub.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,22 +1,57 @@
 """The hub from outside: its address, what a script can do with it, and a cable that can be pulled."""
 
 import json
+import re
 import select
 import socket
+import subprocess
 import threading
 import time
 import urllib.request
 import uuid
+from pathlib import Path
 
 from websockets.sync.client import connect
 
 
 class Hub:
-    def __init__(self, port: int, password: str):
-        self.port = port
-        self.password = password
-        self.url = f"http://127.0.0.1:{port}"
+    """A hub with the demo clinic, on a port that stays its own over restarts."""
+
+    def __init__(self, binary: Path, public: Path, folder: Path):
+        self._command = [str(binary), "serve", "--demo", "--data", str(folder / "data"), "--public", str(public), "--port"]
+        self._log = folder / "hub.log"
+        self._process = None
+        self.port = 0
+        self.password = "aura-demo"
         self._logins = {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        with open(self._log, "a") as log:
+            self._process = subprocess.Popen([*self._command, str(self.port)], stdout=subprocess.PIPE, stderr=log, text=True)
+        first = self._process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", first)
+        assert found, f"the hub did not start: {first!r} {self._log.read_text()[-2000:]}"
+        self.port = int(found.group(1))
+        # Who prints must be read, or it stops at a full pipe.
+        threading.Thread(target=self._process.stdout.read, daemon=True).start()
+
+    def stop(self):
+        if not self._process:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self):
+        """As a power cut does it."""
+        self._process.kill()
+        self._process.wait(20)
 
     def login(self, who: str) -> dict:
         if who not in self._logins:

@@ -98,6 +98,26 @@ def test_what_changed_meanwhile_is_there_after_the_reconnect(hub, sign_in, proxy
     never_reloaded(page)
 
 
+def test_a_hub_that_was_killed_is_found_again_with_everything_it_acknowledged(hub, sign_in):
+    workflow = scheduled(hub, "ไฟดับ", "0815550206", 70)
+    page = sign_in("beautician")
+    task = card(page, "ไฟดับ")
+    task.locator("button.primary").click()
+    expect(task).to_have_attribute("data-status", "in_progress")
+    hub.kill()
+    light(page, "reconnecting")
+    task.locator("button.primary").click()
+    page.click("complete-dialog button[type=submit]")
+    expect(task).to_contain_text("Kept here")
+    hub.start()
+    page.evaluate("dispatchEvent(new Event('online'))")
+    light(page, "live")
+    expect(task).to_have_count(0)
+    happened = actions(hub, workflow)
+    assert (happened.count("start_treatment"), happened.count("complete_treatment")) == (1, 1)
+    never_reloaded(page)
+
+
 def test_a_tap_that_came_too_late_is_explained(hub, sign_in, proxy, artifacts):
     workflow = scheduled(hub, "สองคนกด", "0815550205", 60)
     page = sign_in("beautician", base=proxy.url)

@@ -104,8 +104,9 @@ class BeauticianDesk extends AuraElement {
   #command(name, item, args = {}) {
     const { client, clinic } = this.#desk;
     const subject = name === 'claimTask' || !item.isTreatment ? { taskId: item.task.id } : { workflowId: item.task.workflow_id };
-    // One customer's steps keep their order; another's need not wait for them.
-    return client.command(name, { ...subject, ...args }, { clinic, lane: item.task.workflow_id });
+    // One customer's steps keep their order; another's need not wait for them. When it was tapped goes along: what was
+    // kept for half a day without connection is not to happen unseen.
+    return client.command(name, { ...subject, ...args, clientTime: client.now() }, { clinic, lane: item.task.workflow_id });
   }
 
   #begin(item, args = {}) {
@@ -149,6 +150,11 @@ class BeauticianDesk extends AuraElement {
     const task = this.#mine.get('task_queue', taskId) ?? this.#pool.get('task_queue', taskId);
     const flow = this.#workflows.get('workflow_states', workflowId ?? task?.workflow_id);
     return (flow && this.#book.get(flow.customer_id)?.full_name) ?? named(task?.task_data?.titles) ?? '';
+  }
+
+  draw() {
+    super.draw();
+    document.title = `Aura · ${t('desk.beautician')}`;
   }
 
   // What is seen

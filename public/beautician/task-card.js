@@ -21,8 +21,16 @@ const BUSY_WORDS = {
  * `item` is a card of day.js.
  */
 class TaskCard extends AuraElement {
+  #minute = -1;
+
   connected() {
-    this.follow(everySecond(() => this.update()));
+    // Only a running clock needs every second; waits and delays are told in minutes.
+    this.follow(everySecond(() => {
+      if (!this.data) return;
+      const minute = Math.floor(this.data.now() / 60_000);
+      if (this.data.item.isRunning || minute !== this.#minute) this.update();
+      this.#minute = minute;
+    }));
   }
 
   view() {

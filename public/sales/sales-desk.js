@@ -133,7 +133,9 @@ class SalesDesk extends AuraElement {
 
   #command(name, args) {
     const { client, clinic } = this.#desk;
-    return client.command(name, args, { clinic, lane: args.workflowId ?? name });
+    // When it was tapped goes along with a case's step: one kept for half a day is not to happen unseen.
+    const step = args.workflowId ? { ...args, clientTime: client.now() } : args;
+    return client.command(name, step, { clinic, lane: args.workflowId ?? name });
   }
 
   /** @returns {any} */
@@ -198,6 +200,11 @@ class SalesDesk extends AuraElement {
     const subject = (flow && this.#customer(flow.customer_id)?.full_name) ?? entry.args.customer?.name ?? '';
     this.#conflicts = [...this.#conflicts, { key: entry.key, name: entry.name, subject, error }];
     this.update();
+  }
+
+  draw() {
+    super.draw();
+    document.title = `Aura · ${t('desk.sales')}`;
   }
 
   // What is seen
