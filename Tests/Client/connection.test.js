@@ -13,7 +13,7 @@ test('a lost link comes back with its cursors in one round trip', async () => {
   const next = await greet(world);
   assert.deepEqual(next.hello.subscribe[0].cursor, { epoch: 'e1', seq: 11, scope: 'x' });
   assert.notEqual(client.status.state, 'live', 'a welcome alone shows nothing new');
-  next.socket.say({ type: 'subscribed', re: next.hello.id, index: 0, stream: 's1', mode: 'resume', cursor: { epoch: 'e1', seq: 12, scope: 'x' }, oldest: 1 });
+  next.socket.say({ type: 'subscribed', re: next.hello.id, index: 0, stream: 's1', mode: 'resume', cursor: { epoch: 'e1', seq: 11, scope: 'x' }, oldest: 1 });
   next.socket.say(delta('s1', 11, commit(12, put(task('t3', 1)))));
   assert.equal(client.status.state, 'live');
   assert.equal(tasks.rows('task_queue').length, 3);

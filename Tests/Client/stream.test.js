@@ -65,9 +65,21 @@ test('a gap asks again with the cursor, and the resume continues without a snaps
   const again = socket.last('subscribe');
   assert.deepEqual(again.cursor, { epoch: 'e1', seq: 10, scope: 'x' });
   assert.notEqual(client.status.state, 'live');
-  socket.say({ type: 'subscribed', re: again.id, stream: 's1', mode: 'resume', cursor: { epoch: 'e1', seq: 13, scope: 'x' }, oldest: 1 });
+  socket.say({ type: 'subscribed', re: again.id, stream: 's1', mode: 'resume', cursor: { epoch: 'e1', seq: 10, scope: 'x' }, oldest: 1 });
   socket.say(delta('s1', 10, commit(12, put(task('t2', 1))), commit(13, put(task('t3', 1)))));
   assert.deepEqual(tasks.rows('task_queue').map((row) => row.id), ['t1', 't2', 't3']);
+  assert.equal(client.status.state, 'live');
+});
+
+test('a resume that missed nothing goes on from where the stream stands', async () => {
+  const { socket, tasks, client } = await liveClient();
+  socket.say({ type: 'ping', n: 1, heads: { s1: 40 } });
+  const again = socket.last('subscribe');
+  socket.say({ type: 'subscribed', re: again.id, stream: 's1', mode: 'resume', cursor: { epoch: 'e1', seq: 40, scope: 'x' }, oldest: 1 });
+  socket.say({ type: 'ping', n: 2, heads: { s1: 40 } });
+  socket.say(delta('s1', 40, commit(41, put(task('t2', 1)))));
+  assert.equal(socket.of('subscribe').length, 1, 'the head is mine: no gap');
+  assert.equal(tasks.rows('task_queue').length, 2);
   assert.equal(client.status.state, 'live');
 });
 

@@ -84,8 +84,8 @@ export class Subscription extends Emitter {
     this.stream = frame.stream;
     this.reason = frame.mode === 'resume' ? 'resume' : (frame.reason ?? null);
     if (frame.mode === 'resume' && this.cursor) {
-      // The answer's seq is the server's head; mine moves only by what I have been sent.
-      this.cursor = { ...frame.cursor, seq: this.cursor.seq };
+      // What follows continues from the place that is answered: where I missed nothing, the stream's, not mine.
+      this.cursor = frame.cursor;
       this.#becomeLive();
     } else if (this.topics.every((topic) => topic === 'presence')) {
       this.cursor = frame.cursor ?? null;
