@@ -138,6 +138,38 @@ def test_a_tap_that_came_too_late_is_explained(hub, sign_in, proxy, artifacts):
     assert actions(hub, workflow).count("start_treatment") == 1
 
 
+def test_a_pool_task_goes_to_the_first_hand(hub, sign_in, proxy):
+    with hub.as_("owner") as script:
+        workflow = script.command(
+            "initialize", customer={"name": "งานกองกลาง", "phone": "0815550207"}, salesId=hub.staff("sales"))["workflowId"]
+        task = script.command("createTask", workflowId=workflow, type="prepare_treatment")["taskId"]
+    slow = sign_in("beautician", base=proxy.url)
+    quick = sign_in("beautician2")
+    there = f".pool [data-task='{task}'] button"
+    expect(slow.locator(there)).to_be_visible()
+    proxy.cut()
+    light(slow, "reconnecting")
+    slow.click(there)
+    quick.click(there)
+    expect(quick.locator(f".pool [data-task='{task}']")).to_have_count(0)
+    expect(quick.locator(f"[data-task='{task}']")).to_be_visible()
+    proxy.restore()
+    expect(slow.locator("conflict-tray")).to_contain_text("กมลชนก แสงทอง has this now.")
+    expect(slow.locator(f"[data-task='{task}']")).to_have_count(0)
+
+
+def test_a_treatment_is_handed_over(hub, sign_in):
+    scheduled(hub, "ส่งต่อ", "0815550208", 80)
+    first, second = sign_in("beautician"), sign_in("beautician2")
+    card(first, "ส่งต่อ").locator("button", has_text="Hand over").click()
+    dialog = first.locator("hand-over-dialog")
+    expect(dialog).to_contain_text("online")
+    dialog.locator("input[type=radio]").check(force=True)
+    dialog.locator("button[type=submit]").click()
+    expect(card(second, "ส่งต่อ")).to_be_visible()
+    expect(card(first, "ส่งต่อ")).to_have_count(0)
+
+
 def test_a_revoked_member_sees_nothing_any_more(hub, sign_in):
     page = sign_in("beautician2")
     with hub.as_("owner") as script:

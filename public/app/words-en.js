@@ -277,6 +277,7 @@ export const en = {
   'pay.load': '{n} tasks, {span}',
   'pay.free': 'free',
   'pay.offDuty': 'off duty',
+  'pay.here': 'online',
   'pay.break': 'on a break',
   'pay.unskilled': 'not trained for this',
   'pay.when': 'When',

@@ -277,6 +277,7 @@ export const th = {
   'pay.load': '{n} งาน {span}',
   'pay.free': 'ว่าง',
   'pay.offDuty': 'ไม่ได้เข้าเวร',
+  'pay.here': 'ออนไลน์',
   'pay.break': 'พักอยู่',
   'pay.unskilled': 'ยังไม่ได้อบรมทรีตเมนต์นี้',
   'pay.when': 'เมื่อไร',

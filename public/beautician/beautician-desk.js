@@ -29,6 +29,7 @@ class BeauticianDesk extends AuraElement {
   #pool = null;
   #workflows = null;
   #notices = null;
+  #presence = null;
   #book = null;
   #directory = null;
   /** @type {Array<{key: string, name: string, subject: string, error: any}>} */
@@ -70,6 +71,7 @@ class BeauticianDesk extends AuraElement {
     this.#pool = live('task_queue', { assigned_to: null, status: OPEN });
     this.#workflows = live('workflow_states', { status: 'active' });
     this.#notices = live('notifications');
+    this.#presence = live('presence');
     client.commands.on('change', () => this.update());
     client.commands.on('outcome', (outcome) => this.#answered(outcome));
     const people = live('clinic_staff');
@@ -129,6 +131,7 @@ class BeauticianDesk extends AuraElement {
     this.#dialog('hand-over-dialog').show({
       item,
       colleagues,
+      isHere: (member) => this.#presence.presence.get(member.user_id) !== undefined,
       done: (to, reason) => this.#command('reassign', item, { beauticianId: to, ...(reason ? { reason } : {}) }),
     });
   }

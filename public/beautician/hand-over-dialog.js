@@ -4,7 +4,7 @@ import { icon } from '../app/icons.js';
 import { t } from '../app/language.js';
 import { loadWords } from '../app/load.js';
 
-/** To whom a treatment goes. `data`: `{item, colleagues, done(staffId, reason)}`. */
+/** To whom a treatment goes. `data`: `{item, colleagues, isHere(member), done(staffId, reason)}`. */
 class HandOverDialog extends AuraDialog {
   #to = '';
   #reason = '';
@@ -38,7 +38,7 @@ class HandOverDialog extends AuraDialog {
               type: 'radio', name: 'hand-over-to', 'data-first': index === 0, checked: this.#to === member.id,
               onchange: () => { this.#to = member.id; this.update(); },
             }),
-            h('span', { class: 'face' }, h('b', null, member.name), h('span', { class: 'hint' }, loadWords(member))))))),
+            h('span', { class: 'face' }, h('b', null, member.name), h('span', { class: 'hint' }, loadWords(member, this.data.isHere(member)))))))),
       h('div', { class: 'field' },
         h('label', { for: 'hand-over-reason' }, t('handOver.reason'), item.isRunning ? null : h('span', { class: 'hint' }, ` · ${t('app.optional')}`)),
         h('input', {

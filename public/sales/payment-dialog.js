@@ -14,7 +14,7 @@ const DAYS_AHEAD = 90;
 
 /**
  * Confirms a payment: what, how much, how, by whom, when; one submit. `data`: `{workflow, customer, treatments, staff,
- * workflows(), now(), isLeader, isLive(), send(args): Promise}`.
+ * isHere(member), workflows(), now(), isLeader, isLive(), send(args): Promise}`.
  */
 class PaymentDialog extends AuraDialog {
   #treatment = '';
@@ -158,7 +158,7 @@ class PaymentDialog extends AuraDialog {
           return this.#choice({
             key: member.id, name: 'pay-who', isWide: true, isChosen: this.#beautician === member.id,
             isDisabled: !isSkilled || member.duty === 'off', choose: () => this.#choosePerson(member.id),
-          }, h('b', null, member.name), h('span', { class: 'hint' }, isSkilled ? loadWords(member) : t('pay.unskilled')));
+          }, h('b', null, member.name), h('span', { class: 'hint' }, isSkilled ? loadWords(member, this.data.isHere(member)) : t('pay.unskilled')));
         })));
   }
 

@@ -26,6 +26,7 @@ class SalesDesk extends AuraElement {
   #workflows = null;
   #customers = null;
   #notices = null;
+  #presence = null;
   #directory = null;
   #filter = { search: '', stage: null, isMine: recall('aura.sales.mine') === 'yes' };
   #openId = caseInAddress();
@@ -67,6 +68,7 @@ class SalesDesk extends AuraElement {
     this.#workflows = live('workflow_states', { status: 'active' });
     this.#customers = live('customers');
     this.#notices = live('notifications');
+    this.#presence = live('presence');
     this.#workflows.on('change', (change) => this.#tell(change));
     client.commands.on('change', () => this.update());
     client.commands.on('outcome', (outcome) => this.#answered(outcome));
@@ -176,6 +178,7 @@ class SalesDesk extends AuraElement {
       customer,
       treatments: this.#directory.treatments,
       staff: this.#directory.staff,
+      isHere: (member) => this.#presence.presence.get(member.user_id) !== undefined,
       workflows: () => this.#workflows.rows('workflow_states'),
       now: () => this.#desk.client.now(),
       isLeader: this.#isLeader,
