@@ -297,3 +297,19 @@ extension Value: ExpressibleByStringLiteral {
     }
   }
 }
+
+@Suite struct `Ids` {
+  @Test func `are bound as they are printed`() throws {
+    let bench = try Bench()
+    var random = Seeded(state: 7)
+    var ids = (0..<500).map { _ in ID(high: random.next(), low: random.next()) }
+    ids += [
+      ID(high: 0, low: 0), ID(high: .max, low: .max), ID(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210),
+    ]
+    let echo: SQL = "SELECT $1"
+    for id in ids {
+      let text = try bench.read { try $0.session.first(echo, .id(id)) { $0.text(0) } }
+      #expect(text == id.description)
+    }
+  }
+}

@@ -15,8 +15,9 @@ enum SQLiteSchema {
 
   /// `name JSON …,` becomes `name TEXT … CHECK (json_valid(name)),` and so on for the types that SQLite lacks.
   private static func translate(line: Substring) -> String {
+    let line = spellOut(line)
     let words = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: true)
-    guard words.count >= 2 else { return String(line) }
+    guard words.count >= 2 else { return line }
     var rest = words.count == 3 ? String(words[2]) : ""
     var type = String(words[1])
     let endsInComma = rest.hasSuffix(",") || (rest.isEmpty && type.hasSuffix(","))
@@ -31,10 +32,18 @@ enum SQLiteSchema {
       rest = rest.replacing("DEFAULT FALSE", with: "DEFAULT 0").replacing("DEFAULT TRUE", with: "DEFAULT 1")
       translated = ("INTEGER", " CHECK (\(name) IN (0, 1))")
     case "JSON": translated = ("TEXT", " CHECK (json_valid(\(name)))")
-    default: return String(line)
+    default: return line
     }
     let gap = rest.isEmpty ? "" : " "
     return "\(name) \(translated.type)\(gap)\(rest)\(translated.check)\(endsInComma ? "," : "")"
+  }
+
+  /// `x IN ('a', 'b', 'c')` as `(x = 'a' OR …)`: of a longer list SQLite makes a table anew for each row that it checks.
+  private static func spellOut(_ line: Substring) -> String {
+    String(
+      line.replacing(/(\w+) IN \(([^)]*)\)/) { match in
+        "(" + match.2.split(separator: ", ").map { "\(match.1) = \($0)" }.joined(separator: " OR ") + ")"
+      })
   }
 
   /// By triggers: an index on `json_extract` cannot be loaded by a connection that does not trust the schema. They are
