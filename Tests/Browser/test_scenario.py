@@ -82,6 +82,44 @@ def test_a_wrong_amount_is_explained_where_it_was_typed(hub, sign_in):
     stage(sales, "payment_confirmed")
 
 
+def test_a_time_that_is_taken_meanwhile_is_taken_in_the_open_dialog_too(hub, sign_in):
+    with hub.as_("sales") as script:
+        first, second = script.lead("คนแรก", "0815550104"), script.lead("คนที่สอง", "0815550105")
+        hydra = next(each for each in script.query("treatments")["treatments"] if each["names"]["en"] == "Hydra Facial")
+        sales = sign_in("sales")
+        sales.click(f"[data-case='{first}']")
+        sales.click("[data-act=pay]")
+        sales.select_option("#pay-treatment", hydra["id"])
+        sales.locator(f"payment-dialog input[value='{hub.staff('beautician')}']").check(force=True)
+        slot = sales.locator("payment-dialog input[name=pay-slot]:not(:disabled)").last
+        slot.check(force=True)
+        time = slot.get_attribute("value")
+        script.command(
+            "confirmPayment", workflowId=second, amountSt=hydra["price_st"], paymentMethod="CASH", treatmentId=hydra["id"],
+            beauticianId=hub.staff("beautician"), scheduledTime=int(time))
+    expect(sales.locator("#pay-slot-error")).to_have_text("This time is taken already. Choose another time or person.")
+    taken = sales.locator(f"payment-dialog input[name=pay-slot][value='{time}']")
+    expect(taken).to_be_disabled()
+    expect(taken).not_to_be_checked()
+
+
+def test_the_thirty_lines_of_the_documentation_work(hub, sign_in):
+    page = sign_in("beautician")
+    page.goto(f"{hub.url}/client/")
+    html, script = page.locator("#thirty ~ pre").all_inner_texts()[:2]
+    assert len(script.strip().splitlines()) <= 30
+    # In the place of the documentation itself: a page that the hub did not send may not open its socket.
+    page.route("**/client/tasks.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
+    page.evaluate(
+        """(html) => {
+            document.body.innerHTML = html;
+            const script = Object.assign(document.createElement('script'), { type: 'module', src: '/client/tasks.js' });
+            document.body.append(script);
+        }""", html)
+    expect(page.locator("#light")).to_have_text("live")
+    expect(page.locator("#list li").first).to_contain_text("pending")
+
+
 def test_a_wrong_password_says_what_to_do(open_page, hub):
     page = open_page("en")
     page.goto(hub.url)

@@ -40,6 +40,15 @@ test('no page puts data into markup, or needs what the content policy forbids', 
   }
 });
 
+test('the types name what the library gives, and nothing else', async () => {
+  const given = Object.keys(await import('../../public/client/index.js'));
+  const typed = [...text('client/aura.d.ts').matchAll(/^export (?:class|function|const) (\w+)/gm)].map(([, name]) => name);
+  assert.deepEqual(given.filter((name) => !typed.includes(name)), []);
+  // These come out of the others' methods and are never made by hand.
+  const met = ['Emitter', 'View', 'PresenceList', 'Subscription', 'CommandQueue'];
+  assert.deepEqual(typed.filter((name) => !given.includes(name) && !met.includes(name)), []);
+});
+
 test('money is read and written without a rounding', () => {
   assert.deepEqual(['5,000', '฿5000.50', ' 12 000 ', '0.05', '5.001', '', 'abc', '-5'].map(satang), [500_000, 500_050, 1_200_000, 5, null, null, null, null]);
   assert.deepEqual([500_000, 1_289_950, -5].map(baht), ['฿5,000', '฿12,899.50', '−฿0.05']);

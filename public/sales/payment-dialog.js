@@ -169,6 +169,11 @@ class PaymentDialog extends AuraDialog {
 
   #times() {
     const now = this.data.now();
+    // Somebody else was faster while this dialog stood open.
+    if (!this.#isBusy && this.#slots().some((slot) => slot.start === this.#slot && slot.isTaken)) {
+      this.#slot = 0;
+      this.#errors.slot = t('error.slot_taken');
+    }
     return h('fieldset', { key: 'when' },
       h('legend', { class: 'legend' }, t('pay.when')),
       h('div', { class: 'choices' },

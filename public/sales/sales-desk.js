@@ -208,6 +208,9 @@ class SalesDesk extends AuraElement {
   draw() {
     super.draw();
     document.title = `Aura · ${t('desk.sales')}`;
+    // Times that are taken meanwhile, who is busy, who has come: also in front of an open question.
+    const question = this.#dialog('payment-dialog');
+    if (question?.isOpen) question.update();
   }
 
   // What is seen
