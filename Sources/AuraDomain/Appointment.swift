@@ -164,10 +164,12 @@ extension Draft {
     }
   }
 
-  /// Ends the open tasks of these kinds. What somebody has begun counts as done rather than called off.
-  mutating func finishTasks(_ types: [TaskType], of workflow: Workflow, as status: TaskStatus) throws {
+  /// Ends the open tasks of these kinds; those that somebody has begun, if it is said, otherwise.
+  mutating func finishTasks(
+    _ types: [TaskType], of workflow: Workflow, as status: TaskStatus, begunAs begun: TaskStatus? = nil
+  ) throws {
     for task in try openTasks(of: workflow.id) where types.contains(task.taskType) {
-      let done = status == .completed || task.status == .inProgress && task.taskType != .performTreatment
+      let done = (task.status == .inProgress ? begun ?? status : status) == .completed
       try changeTask(task, workflow) { [now, actor] task in
         task.status = done ? .completed : .cancelled
         if done {

@@ -12,6 +12,7 @@ package struct Draft {
   package private(set) var changes: [Change] = []
 
   private let stored: any ClinicRows
+  private let read = ReadRows()
   /// Where in `changes` a row stands that this command has put.
   private var positions: [ID: Int] = [:]
   private var counters: [String: Int] = [:]
@@ -35,23 +36,32 @@ package struct Draft {
 
   package func row<R: Row>(_ type: R.Type, _ id: ID) throws -> R? {
     if let changed = changedRow(id) { return changed as? R }
-    return try stored.row(type, id)
+    if let known = read.rows[id] { return known as? R }
+    let row = try stored.row(type, id)
+    if let row { read.rows[id] = row }
+    return row
   }
 
   /// The rows that `selection` names, after this command's changes, in its order.
   package func rows<R: Row>(_ type: R.Type, _ selection: Selection) throws -> [R] {
     let touched = changes.contains { $0.row.map { $0 is R } ?? false }
-    guard touched else { return try stored.rows(type, selection) }
+    guard touched else { return try keep(stored.rows(type, selection)) }
     var unlimited = selection
     unlimited.limit = nil
-    var result = try stored.rows(type, unlimited).filter { positions[$0.id] == nil }
+    var result = try keep(stored.rows(type, unlimited)).filter { positions[$0.id] == nil }
     for change in changes {
       if let row = change.row as? R, selection.matches(row) { result.append(row) }
     }
     return selection.arrange(result)
   }
 
-  package func user(_ id: ID) throws -> User? { try stored.user(id) }
+  package func user(_ id: ID) throws -> User? {
+    if let known = read.users[id] { return known }
+    let user = try stored.user(id)
+    read.users[id] = .some(user)
+    return user
+  }
+
   package func userExists(_ id: ID) throws -> Bool { try stored.userExists(id) }
 
   // MARK: Changing
@@ -104,7 +114,18 @@ package struct Draft {
     return value
   }
 
+  private func keep<R: Row>(_ rows: [R]) -> [R] {
+    for row in rows { read.rows[row.id] = row }
+    return rows
+  }
+
   private func changedRow(_ id: ID) -> (any Row)? { positions[id].flatMap { changes[$0].row } }
+}
+
+/// What one command has read: nobody else writes within its transaction, so that a row is fetched once.
+private final class ReadRows {
+  var rows: [ID: any Row] = [:]
+  var users: [ID: User?] = [:]
 }
 
 extension Change {

@@ -111,7 +111,8 @@ extension Draft {
 
   mutating func createTask(_ command: CreateTask) throws -> JSON {
     let workflow = try workflow(command.workflow)
-    try permit(.createTask, on: workflow)
+    // Stricter than `owns`: a case that nobody treats yet is not every beautician's to plan for.
+    try actor.permit(.createTask, isOwn: isSales(of: workflow) || isBeautician(of: workflow), reason: reason)
     guard workflow.status == .active else { throw workflow.invalid("The case is \(workflow.status.rawValue)") }
     if command.type == .performTreatment {
       throw Refusal(
@@ -168,6 +169,7 @@ extension Draft {
       task.startedAt = now
       task.startedBy = actor.staff
       task.notes = step.notes ?? task.notes
+      task.keep(step.device)
     }
     return try taskOutcome(changed)
   }
@@ -191,6 +193,7 @@ extension Draft {
       task.completedAt = task.end(at: now)
       task.completedBy = actor.staff
       task.notes = step.notes ?? task.notes
+      task.keep(step.device)
     }
     return try taskOutcome(changed)
   }
@@ -318,6 +321,13 @@ extension Draft {
 extension Task {
   /// The title in both languages, where the template gave it.
   var titles: Texts { taskData["titles"].map(Texts.init(names:)) ?? Texts(title) }
+
+  /// Keeps what an offline tablet said of its command; a treatment's task has it in its case's actions.
+  mutating func keep(_ device: DeviceMark?) {
+    guard let device else { return }
+    taskData.set("device_seq", device.seq.map(JSON.integer))
+    taskData.set("client_time", device.clientTime.map(JSON.instant))
+  }
 
   /// When it ended: never before it began, though the clock goes back.
   func end(at now: Instant) -> Instant { max(now, startedAt ?? now) }

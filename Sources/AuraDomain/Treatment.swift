@@ -44,7 +44,8 @@ extension Draft {
         task.notes = command.step.notes ?? task.notes
       }
       // The room is in use: nobody has to prepare it or ask whether the customer comes.
-      try draft.finishTasks([.prepareTreatment, .appointmentReminder], of: after, as: .cancelled)
+      try draft.finishTasks(
+        [.prepareTreatment, .appointmentReminder], of: after, as: .cancelled, begunAs: .completed)
       try draft.announceStart(after)
     }
     return try outcome(

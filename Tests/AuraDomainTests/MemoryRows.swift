@@ -31,8 +31,13 @@ final class MemoryRows: ClinicRows {
   }
 
   func counter(_ name: String) throws -> Int { counters[name] ?? 0 }
-  func user(_ id: ID) throws -> User? { try row(User.self, id) }
-  func userExists(_ id: ID) throws -> Bool { try user(id)?.status == .active }
+  func user(_ id: ID) throws -> User? { isKnown(id) ? try row(User.self, id) : nil }
+  func userExists(_ id: ID) throws -> Bool { try row(User.self, id)?.status == .active }
+
+  private func isKnown(_ user: ID) -> Bool {
+    (tables[.clinicStaff] ?? [:]).values.contains { ($0 as? StaffMember)?.userID == user }
+      || (tables[.customers] ?? [:]).values.contains { ($0 as? Customer)?.userID == user }
+  }
 
   func all<R: Row>(_ type: R.Type) -> [R] {
     (tables[R.table] ?? [:]).values.compactMap { $0 as? R }.sorted { $0.id < $1.id }
