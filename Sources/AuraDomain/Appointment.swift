@@ -30,6 +30,7 @@ extension Draft {
   ) throws -> Workflow {
     let stage = try workflow.destination(of: .scheduleAppointment)
     let treatment = try command.treatment.map { try self.treatment($0, "treatmentId") } ?? treatment(of: workflow)
+    if let treatment { try requireSamePrice(treatment, workflow, command) }
     let slot = Slot(start: command.scheduledTime, minutes: minutes)
     guard slot.start >= now - Self.pastTolerance else {
       throw Refusal(
@@ -92,6 +93,21 @@ extension Draft {
       try draft.announceAppointment(after, slot)
       // The reminders (24 h and 2 h before) belong here, as follow-ups.
     }
+  }
+
+  /// What was paid for is what is done: another treatment at another price is for an owner or admin to allow.
+  private func requireSamePrice(_ new: Treatment, _ workflow: Workflow, _ command: ScheduleAppointment) throws {
+    guard let paid = try treatment(of: workflow), paid.id != new.id, paid.priceSt != new.priceSt else { return }
+    if command.override, let reason = reason(command.step), !reason.isEmpty {
+      try actor.permit(.overrideAmount, isOwn: false, reason: reason)
+      return
+    }
+    throw Refusal(
+      .amountMismatch, "This treatment costs something else than the one that is paid.",
+      details: [
+        "path": "args.treatmentId", "expected_st": .integer(paid.priceSt), "amount_st": .integer(new.priceSt),
+        "override": "an owner or admin, with a reason",
+      ])
   }
 
   private func requireFree(_ overlaps: [Workflow], _ beautician: ID, _ override: Bool, _ step: WorkflowStep) throws {

@@ -284,11 +284,17 @@ extension Draft {
     try rows(CustomerPreferences.self, Selection(.equal("customer_id", .id(customer)), limit: 1)).first
   }
 
+  /// A treatment named by a command: of this clinic, and still offered.
   func treatment(_ id: ID, _ path: String) throws -> Treatment {
     guard let treatment = try row(Treatment.self, id) else {
       throw Refusal(
         .notFound, "There is no such treatment.",
         details: ["path": .string("args.\(path)"), "treatment_id": .id(id)])
+    }
+    guard treatment.isActive else {
+      throw Refusal(
+        .badRequest, "This treatment is no longer offered.",
+        details: ["path": .string("args.\(path)"), "problem": "inactive", "treatment_id": .id(id)])
     }
     return treatment
   }

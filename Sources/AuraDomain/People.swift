@@ -93,8 +93,13 @@ extension Draft {
       row.duty = .off
       row.revokedAt = now
     }
+    // What they are in the middle of is somebody's to hand over: who revokes should know.
+    let running = try rows(
+      Task.self,
+      Selection(.equal("assigned_to", .id(member.id)), .equal("status", .word(TaskStatus.inProgress))))
     var result = memberOutcome(after)
     result.set("pooled", .integer(pooled))
+    result.set("running", .array(running.map { .id($0.id) }))
     return result
   }
 

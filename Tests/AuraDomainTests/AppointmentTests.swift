@@ -74,6 +74,28 @@ import Testing
     try world.run(.schedule(w, at: at, world.id(.b1)), as: .s1)
   }
 
+  @Test func `for another treatment than the paid one costs the same, or an owner's word`() throws {
+    let world = World()
+    let same = world.addTreatment("มาสก์", "Mask", priceSt: 500_000)
+    let dearer = world.addTreatment("ทอง", "Gold", priceSt: 900_000)
+    let gone = world.addTreatment("เก่า", "Old", priceSt: 500_000) { $0.isActive = false }
+    let w = try world.paid()
+    func book(_ treatment: ID, reason: String? = nil) -> Command {
+      var command = ScheduleAppointment(
+        step: WorkflowStep(w, reason: reason), scheduledTime: world.now + .hours(1), beautician: world.id(.b1))
+      command.treatment = treatment
+      command.override = reason != nil
+      return .scheduleAppointment(command)
+    }
+    #expect(world.refusal(book(gone), as: .s1)?.details["problem"] == "inactive")
+    #expect(world.refusal(book(dearer), as: .s1)?.code == .amountMismatch)
+    #expect(world.refusal(book(dearer, reason: "a gift"), as: .s1)?.code == .forbidden)
+    try world.run(book(same), as: .s1)
+    #expect(try world.workflow(w).treatmentName == "มาสก์")
+    #expect(try world.performTask(w).taskData["treatment_name"] == "มาสก์")
+    try world.run(book(dearer, reason: "a gift"), as: .o1)
+  }
+
   @Test func `is made for any case by the front desk`() throws {
     let world = World()
     let w = try world.paid()

@@ -15,6 +15,7 @@ import Testing
     try world.run(.start(running), as: .b1)
     let result = try world.run(revoke(world, .b1), as: .a1)
     #expect(result["pooled"] == 2)
+    #expect(result["running"]?.array?.first?.id == (try world.performTask(running).id))
     #expect(try world.performTask(w).assignedTo == nil)
     #expect(try world.workflow(w).assignedBeauticianID == nil)
     #expect(world.actions(w).last?.data["pooled"] == "revoked")

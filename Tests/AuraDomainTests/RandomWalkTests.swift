@@ -23,6 +23,12 @@ import Testing
     #expect(walk.accepted > Self.commandsPerSeed / 4, "seed \(seed) went nowhere: \(walk.accepted)")
   }
 
+  @Test func `the same command on the same rows is decided the same`() throws {
+    var walk = Walk(seed: 99)
+    walk.world.decidesTwice = true
+    for _ in 0..<Self.commandsPerSeed { try walk.step() }
+  }
+
   @Test func `every action is reached`() throws {
     var reached = Set<ActionType>()
     for seed in Self.seeds {

@@ -16,6 +16,8 @@ final class World {
   private(set) var laser = ID(high: 0, low: 0)
   private var ids: IDGenerator
   var customerID: ID?
+  /// Decides each command a second time and compares.
+  var decidesTwice = false
   /// The cases that commands and timers have changed since somebody looked.
   var touched: Set<ID> = []
 
@@ -114,6 +116,12 @@ final class World {
     var draft = Draft(rows: rows, actor: actor, now: now, seq: seq + 1, commandKey: "K\(seq + 1)", ids: ids)
     draft.reason = reason
     let result = try decide(command, &draft)
+    if decidesTwice {
+      var again = Draft(rows: rows, actor: actor, now: now, seq: seq + 1, commandKey: "K\(seq + 1)", ids: ids)
+      again.reason = reason
+      #expect(try decide(command, &again) == result)
+      #expect(again.changes.map { $0.row?.jsonObject } == draft.changes.map { $0.row?.jsonObject })
+    }
     ids = draft.ids
     try rows.apply(draft.changes)
     touched.formUnion(draft.changes.compactMap { $0.row?.keys.workflow })
