@@ -28,12 +28,13 @@ let package = Package(
       dependencies: [.product(name: "OrderedCollections", package: "swift-collections")],
       swiftSettings: strict),
     .target(name: "AuraJSON", dependencies: ["AuraDomain", "CJansson"], swiftSettings: strict),
+    .target(name: "AuraSodium", dependencies: ["CSodium"], swiftSettings: strict),
     .target(name: "AuraWire", dependencies: ["AuraDomain", "AuraJSON"], swiftSettings: strict),
     .target(name: "AuraThreads", swiftSettings: strict),
     .target(
       name: "AuraStore",
       dependencies: [
-        "AuraDomain", "AuraJSON", "AuraThreads", "CSQLite", .product(name: "GRDB", package: "GRDB.swift"),
+        "AuraDomain", "AuraJSON", "AuraSodium", "AuraThreads", "CSQLite", .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: strict),
     .target(
@@ -49,7 +50,8 @@ let package = Package(
     .target(
       name: "AuraServer",
       dependencies: [
-        "AuraDomain", "AuraJSON", "AuraWire", "AuraStore", "AuraTransport", "AuraHub", "AuraThreads", "CSodium", "CJWT",
+        "AuraDomain", "AuraJSON", "AuraWire", "AuraStore", "AuraTransport", "AuraHub", "AuraSodium", "AuraThreads",
+        "CJWT",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),

@@ -1,4 +1,5 @@
 import AuraDomain
+import AuraSodium
 import AuraStore
 import Logging
 

@@ -1,3 +1,4 @@
+import AuraSodium
 import Foundation
 
 #if canImport(Glibc)

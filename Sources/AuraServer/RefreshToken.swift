@@ -1,4 +1,5 @@
 import AuraDomain
+import AuraSodium
 
 /// What keeps a browser signed in: the session's id and a secret of 256 bits that changes with each use. The database
 /// has only a digest of the current one.

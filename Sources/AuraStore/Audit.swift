@@ -1,4 +1,5 @@
 import AuraDomain
+import AuraSodium
 
 /// What must be answerable years later: an append-only list, each entry's hash made over the one before, so that a
 /// change to the past shows.
@@ -51,6 +52,6 @@ package enum Audit {
       .string(previous), .integer(n), .integer(at), clinic.map(JSON.string) ?? .null, user.map(JSON.string) ?? .null,
       .string(kind), .string(detail),
     ]
-    return SHA256.hex(Array(entry.text.utf8))
+    return Sodium.sha256(Array(entry.text.utf8))
   }
 }

@@ -1,3 +1,4 @@
+import AuraSodium
 import AuraThreads
 import Synchronization
 import Testing

@@ -1,5 +1,6 @@
 import AuraDomain
 import AuraJSON
+import AuraSodium
 import AuraStore
 @testable import AuraTransport
 import Foundation

@@ -17,7 +17,7 @@ DOORS = {
     "CJansson": "Sources/AuraJSON/Parse",
     "CLibWebSockets": "Sources/AuraTransport/Door",
     "CSQLite": "Sources/AuraStore/SQLite",
-    "CSodium": "Sources/AuraServer/Sodium",
+    "CSodium": "Sources/AuraSodium/Sodium",
     "CJWT": "Sources/AuraServer/LibJWT",
 }
 
@@ -26,9 +26,10 @@ ROOMS = {
     "AuraDomain": set(),
     "AuraThreads": set(),
     "AuraJSON": {"AuraDomain"},
+    "AuraSodium": set(),
     "AuraWire": {"AuraDomain", "AuraJSON"},
     "AuraHub": {"AuraDomain", "AuraWire"},
-    "AuraStore": {"AuraDomain", "AuraJSON", "AuraThreads"},
+    "AuraStore": {"AuraDomain", "AuraJSON", "AuraSodium", "AuraThreads"},
     "AuraTransport": {"AuraThreads"},
 }
 
