@@ -117,6 +117,8 @@ struct LimitOptions: ParsableArguments {
     configuration.connectionsMax = connectionsMax
     configuration.connectionsPerAddressMax = connectionsPerAddressMax
     configuration.limits.commandsPerSecond = commandsPerSecond
+    // Whoever may send so many commands must not be stopped for the frames that carry them.
+    configuration.limits.framesPerSecond = max(configuration.limits.framesPerSecond, 2 * commandsPerSecond)
     configuration.limits.frameBytes = frameBytes
     configuration.limits.pingMilliseconds = pingMs
   }
