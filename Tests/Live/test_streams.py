@@ -42,10 +42,10 @@ async def test_what_commits_after_the_snapshot_arrives_as_deltas_and_the_sum_is_
 
 
 async def test_no_delta_is_missing_or_twice_when_subscribing_while_others_write(server, database, seed):
-    """Sixty subscriptions begin at random moments of a stream of commits; each ends as the database."""
+    """Thirty-two subscriptions begin at random moments of a stream of commits; each ends as the database."""
     generator = random.Random(seed)
     writers = [await Client.open(server, name) for name in ("sales", "sales", "owner", "admin")]
-    readers = [await Client.open(server, "owner") for _ in range(6)]
+    readers = [await Client.open(server, "owner") for _ in range(4)]
     workflows = [await story.lead(writers[0]) for _ in range(3)]
     topics = ["task_queue", "workflow_states", "customers"]
     done = False
@@ -59,7 +59,7 @@ async def test_no_delta_is_missing_or_twice_when_subscribing_while_others_write(
 
     async def read(reader):
         replicas = []
-        for _ in range(10):
+        for _ in range(8):
             await asyncio.sleep(generator.random() * 0.15)
             replica = await reader.subscribe(generator.sample(topics, generator.randrange(1, 4)))
             replicas.append(replica)
@@ -351,6 +351,8 @@ async def test_filters_with_random_values_agree_with_the_database(server, databa
                 await owner.do("abortTreatment", {"workflowId": workflow, "reason": "แพ้"})
         await owner.ping()
         for where, replica in filters:
+            # Two of the same are one stream, and the later replica holds it.
+            replica = owner.streams[replica.stream]
             conditions, values = ["1"], []
             for column, wanted in where.items():
                 marks = ",".join("?" for value in wanted if value is not None)

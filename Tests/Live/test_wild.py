@@ -241,7 +241,10 @@ def whole(database):
         "overlapping appointments of one beautician":
             "SELECT a.id FROM workflow_states a JOIN workflow_states b ON a.assigned_beautician_id=b.assigned_beautician_id "
             "AND a.id<b.id AND a.scheduled_start<b.scheduled_end AND b.scheduled_start<a.scheduled_end WHERE a.status='active' "
-            "AND b.status='active' AND a.current_stage='treatment_scheduled' AND b.current_stage='treatment_scheduled'",
+            "AND b.status='active' AND a.current_stage='treatment_scheduled' AND b.current_stage='treatment_scheduled' "
+            # A walk-in begins whenever its beautician begins it; what was begun, undone or reopened keeps that time.
+            "AND NOT EXISTS (SELECT 1 FROM workflow_actions x WHERE x.workflow_id IN (a.id,b.id) AND x.type IN "
+            "('start_treatment','correct','reopen'))",
         "an event whose seq is no commit":
             "SELECT e.id FROM workflow_events e LEFT JOIN sys_changes c ON c.clinic_id=e.clinic_id AND c.seq=e.seq "
             "WHERE c.seq IS NULL",
