@@ -102,8 +102,9 @@ extension Hub {
     append(.message(frame, sent: nil), to: session)
   }
 
-  /// Sends a part of a stream behind everything that already waits.
-  func sendStream(_ text: [UInt8], to session: Session) {
+  /// Sends a part of a stream, or what speaks of streams, behind everything that already waits. It is left out of a
+  /// connection's last write: heads without the deltas before them would be a gap that is none.
+  package func sendStream(_ text: [UInt8], to session: Session) {
     let frame = surroundings.makeFrame(text)
     if session.queue.isEmpty, session.outlet.send(frame) {
       session.lastSent = surroundings.now()

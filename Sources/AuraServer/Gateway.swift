@@ -153,7 +153,7 @@ final class Gateway: LoopHandler {
         // Silence of the client alone is asked about too: a stream of deltas into a dead link proves nothing.
         peer.pings += 1
         peer.pingedAt = now
-        hub.send(ServerMessage.ping(n: peer.pings, heads: hub.heads(of: session)), to: session)
+        hub.sendStream(ServerMessage.ping(n: peer.pings, heads: hub.heads(of: session)), to: session)
       }
     }
   }
