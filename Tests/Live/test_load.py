@@ -118,8 +118,8 @@ async def test_a_reader_that_stops_costs_the_others_nothing_and_catches_up(new_s
             await replica.until(lambda r: r.is_live and r.seq >= head or not client.is_open, 40)
         if not client.is_open:
             client.raise_fault()
-            # Stopped for longer than 30 s: the bye may have had no room in the socket.
-            assert client.close_code in (4103, 1006)
+            # On a slow machine it has stopped for longer than the server waits; the bye may have had no room.
+            assert client.close_code in (4103, 4104, 1006)
             client = await Client.open(server, "owner", [replica])
             await replica.until_seq(head, 30)
         database.compare(replica, "task_queue")
