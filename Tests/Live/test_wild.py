@@ -116,6 +116,8 @@ async def test_a_random_day_leaves_every_screen_equal_and_every_case_whole(wild,
     """Five people do what they are offered and what they are not, at once; then the books are read."""
     generator = random.Random(seed)
     people = {name: await Client.open(wild, name) for name in ("owner", "admin", "sales", "beautician", "beautician2")}
+    for twin in ("admin", "beautician2"):
+        people[twin].is_checked = False
     screens = {name: await client.subscribe(list(TABLES)) for name, client in people.items()}
     tables = [client.staff for client in people.values()]
     workflows = []
@@ -174,7 +176,7 @@ async def test_a_random_day_leaves_every_screen_equal_and_every_case_whole(wild,
 
     async def work(who):
         client = people[who]
-        for _ in range(100):
+        for _ in range(70):
             await asyncio.sleep(0.01)
             name, args = invent(who)
             if who in ("sales", "owner") and (len(workflows) < 2 or generator.random() < 0.05):
