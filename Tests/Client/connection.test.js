@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AuraError, HttpSession } from '../../public/client/index.js';
 import { FakeWorld, seeded } from './fake-world.js';
-import { CLINIC, commit, delta, greet, liveClient, makeClient, put, task } from './script.js';
+import { CLINIC, commit, delta, greet, liveClient, makeClient, put, serve, task } from './script.js';
 
 test('a lost link comes back with its cursors in one round trip', async () => {
   const { world, client, tasks, socket } = await liveClient();
@@ -115,6 +115,36 @@ test('close 4200 comes back at once with a fresh token, but not in a circle', as
   assert.equal(world.sockets.length, 2, 'a token that is refused twice waits its turn');
   await world.advance(1_000);
   assert.equal(world.sockets.length, 3);
+});
+
+test('a token that is refused at hello costs no subscription', async () => {
+  const asked = [];
+  const session = { token: async ({ fresh } = {}) => { asked.push(fresh); return 'T'; } };
+  const { world, client, tasks, socket } = await liveClient({ session });
+  socket.end(1006);
+  await world.advance(500);
+  world.socket.open();
+  const { id } = world.socket.last('hello');
+  world.socket.say({ type: 'error', re: id, code: 'token_expired', message: '', temporary: false });
+  world.socket.end(4200);
+  await world.advance(1_000);
+  assert.equal(asked.at(-1), true);
+  const { hello, socket: next } = await greet(world);
+  assert.equal(hello.subscribe.length, 1);
+  next.say({ type: 'subscribed', re: hello.id, index: 0, stream: 's1', mode: 'resume', cursor: { epoch: 'e1', seq: 10, scope: 'x' }, oldest: 1 });
+  assert.equal(client.status.state, 'live');
+  assert.equal(tasks.rows('task_queue').length, 1);
+});
+
+test('one wish that is refused in hello leaves the others', async () => {
+  const { world, client } = makeClient();
+  const hidden = client.subscribe({ clinic: CLINIC, topics: ['pos_transactions'] });
+  const tasks = client.subscribe({ clinic: CLINIC, topics: ['task_queue'] });
+  client.connect();
+  const { socket, hello } = await greet(world);
+  socket.say({ type: 'error', re: hello.id, index: 0, code: 'forbidden', message: '', temporary: false });
+  serve(socket, { re: hello.id, index: 1, rows: [task('t1', 1)] });
+  assert.deepEqual([hidden.state, tasks.state, client.status.state], ['refused', 'live', 'live']);
 });
 
 test('auth_due renews the token on the open socket', async () => {

@@ -18,6 +18,7 @@ export class Subscriptions {
   #streams = new Map();
   /** @type {Map<number, any[]>} entries by request id; the index is that of `hello.subscribe` */
   #asked = new Map();
+  #helloId = null;
   #link = null;
 
   /**
@@ -55,6 +56,7 @@ export class Subscriptions {
   /** The wishes for `hello`, and the id under which they will be answered. */
   hello(id) {
     const entries = [...this.#entries.values()].filter(({ subscription }) => !isFinal(subscription));
+    this.#helloId = id;
     for (const entry of entries) entry.counts = true;
     this.#asked.set(id, entries);
     return entries.map(({ subscription }) => subscription.wish());
@@ -138,6 +140,8 @@ export class Subscriptions {
 
   /** @returns {boolean} whether the error answered a wish */
   fail(frame) {
+    // Without an index it is hello itself that was refused, and no wish.
+    if (frame.re === this.#helloId && frame.index === undefined) return false;
     const entry = this.#take(frame);
     if (!entry) return false;
     const error = AuraError.fromWire(frame);
