@@ -1,5 +1,8 @@
 """The pulled cable, the dead line, the hub's word against the tap's."""
 
+import json
+import re
+
 from playwright.sync_api import expect
 
 from steps import card, light, never_reloaded
@@ -116,6 +119,39 @@ def test_a_hub_that_was_killed_is_found_again_with_everything_it_acknowledged(hu
     happened = actions(hub, workflow)
     assert (happened.count("start_treatment"), happened.count("complete_treatment")) == (1, 1)
     never_reloaded(page)
+
+
+def test_the_token_is_renewed_on_the_open_socket_and_after_its_end(sign_in):
+    routes, frames = [], []
+
+    def listen(page):
+        def between(route):
+            server = route.connect_to_server()
+            routes.append(route)
+            route.on_message(lambda message: (frames.append(json.loads(message)["type"]), server.send(message)))
+            server.on_message(lambda message: (frames.append(json.loads(message)["type"]), route.send(message)))
+
+        page.route_web_socket(re.compile("/ws$"), between)
+
+    page = sign_in("sales", setup=listen)
+    # The hub says it a minute before the end of a quarter of an hour; here it is said for it.
+    with page.expect_response("**/api/auth/refresh"):
+        routes[-1].send(json.dumps({"type": "auth_due", "at": 0}))
+    wait_for(page, lambda: "authenticated" in frames)
+    assert frames.count("auth") == 1 and frames.count("hello") == 1
+    with page.expect_response("**/api/auth/refresh"):
+        routes[-1].close(code=4200, reason="token expired")
+    wait_for(page, lambda: frames.count("hello") == 2)
+    light(page, "live")
+    never_reloaded(page)
+
+
+def wait_for(page, condition):
+    for _ in range(200):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it did not happen")
 
 
 def test_a_tap_that_came_too_late_is_explained(hub, sign_in, proxy, artifacts):
