@@ -59,6 +59,7 @@ let package = Package(
       name: "AuraClient",
       dependencies: [
         "AuraDomain", "AuraJSON", "AuraWire", "AuraTransport", "AuraThreads",
+        .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       swiftSettings: strict),
@@ -74,6 +75,7 @@ let package = Package(
     .testTarget(name: "AuraWireTests", dependencies: ["AuraWire", "AuraJSON"], swiftSettings: strict),
     .testTarget(name: "AuraStoreTests", dependencies: ["AuraStore", "AuraDomain"], swiftSettings: strict),
     .testTarget(name: "AuraTransportTests", dependencies: ["AuraTransport"], swiftSettings: strict),
+    .testTarget(name: "AuraClientTests", dependencies: ["AuraClient", "AuraServer"], swiftSettings: strict),
     .testTarget(name: "AuraHubTests", dependencies: ["AuraHub", "AuraJSON"], swiftSettings: strict),
     .testTarget(name: "AuraServerTests", dependencies: ["AuraServer"], swiftSettings: strict),
   ]

@@ -9,6 +9,8 @@ package struct ClientConfiguration: Sendable {
   package var messageBytesMax = 16 << 20
   /// Each open connection has a buffer of this size.
   package var receiveBufferBytes = 4_096
+  /// How often `LoopHandler.tick` is called.
+  package var tickMilliseconds = 250
   /// A PEM file of authorities to trust beside the system's.
   package var authorities: String?
   /// For a server that is tried out with a certificate of its own making.

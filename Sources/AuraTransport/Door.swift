@@ -76,12 +76,13 @@ final class Door {
       Unmanaged<Door>.fromOpaque(data).takeUnretainedValue().woken()
     }
     uv_timer_init(uvLoop, timer)
+    let tickMs = UInt64(max(1, loop.client?.tickMilliseconds ?? 250))
     uv_timer_start(
       timer,
       { handle in
         guard let handle, let data = handle.pointee.data else { return }
         Unmanaged<Door>.fromOpaque(data).takeUnretainedValue().ticked()
-      }, 250, 250)
+      }, tickMs, tickMs)
     spare = open("/dev/null", O_RDONLY | O_CLOEXEC)
     Door.contexts.lock()
     let outcome = Result { () throws(TransportFailure) in try createContext(loop.configuration) }
