@@ -6,6 +6,10 @@ struct LoadCase {
     case initialize, confirmPayment, startTreatment, completeTreatment
   }
 
+  /// What the load fixture's clinics offer.
+  private static let treatment = "Hydra Facial"
+  private static let priceSt = 500_000
+
   let clinic: ID
   /// Workers' numbers.
   let sales: Int
@@ -53,7 +57,8 @@ struct LoadCase {
       return (
         sales, stepName,
         [
-          "workflowId": workflow, "amountSt": 500_000, "paymentMethod": "cash",
+          "workflowId": workflow, "treatmentName": .string(LoadCase.treatment), "amountSt": .integer(LoadCase.priceSt),
+          "paymentMethod": "CASH",
           "beauticianId": .string(beauticianStaff.description),
         ]
       )

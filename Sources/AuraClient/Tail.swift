@@ -147,7 +147,9 @@ final class TailRun: HubClientEvents {
   func disconnected(_ client: HubClient, code: UInt16, reason: String, isFinal: Bool) {
     guard client === self.client else { return }
     let why = reason.isEmpty ? "closed with \(code)" : reason
-    if isFinal { end("the server does not let this user in (\(why)): take a new token") } else {
+    if isFinal {
+      end("the server does not let this user in (\(why)): take a new token")
+    } else {
       status("connection lost (\(why)); coming back")
     }
   }
