@@ -134,7 +134,7 @@ class RawSocket:
             payload = self._take(length)
             opcode = first & 15
             if opcode == CLOSE:
-                code = struct.unpack(">H", payload[:2])[0] if payload else None
+                code = struct.unpack(">H", payload[:2])[0] if len(payload) > 1 else None
                 raise Closed(code, payload[2:].decode())
             if opcode == PING:
                 self.send(payload, PONG)
