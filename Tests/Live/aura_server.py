@@ -205,6 +205,17 @@ class Server:
         return to
 
 
+def finish(server):
+    """A server at the end of its tests: it must still run, stop when told, and have said nothing of a crash."""
+    was_running = server.runs
+    status = server.stop()
+    log = server.log()
+    assert was_running, f"the server died: {status} {log[-4000:]}"
+    assert status == 0, f"SIGTERM left status {status}: {log[-2000:]}"
+    for word in ("Fatal error", "Assertion failed", "AddressSanitizer", "ThreadSanitizer"):
+        assert word not in log, log[-4000:]
+
+
 def wait_until(condition, seconds_max=10, step=0.02):
     """Asks until `condition` holds; for what no frame announces (a process, a file, memory)."""
     end = time.monotonic() + seconds_max

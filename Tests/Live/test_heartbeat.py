@@ -5,6 +5,7 @@ import time
 
 import story
 from aura_client import Client
+from aura_server import finish
 from raw_socket import RawSocket
 
 import pytest
@@ -13,11 +14,9 @@ PING_MS = 500
 
 
 @pytest.fixture(scope="module")
-def quick(binary, tmp_path_factory):
+def quick(fresh, tmp_path_factory):
     """A server that pings after half a second of silence."""
-    from aura_server import Server
-    from conftest import finish
-    server = Server(tmp_path_factory.mktemp("quick") / "data", "--ping-ms", PING_MS).start()
+    server = fresh(tmp_path_factory.mktemp("quick") / "data", "--ping-ms", PING_MS).start()
     yield server
     finish(server)
 

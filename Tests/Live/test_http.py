@@ -7,7 +7,7 @@ import time
 
 import pytest
 from aura_client import Client
-from aura_server import ROOT, executable, free_port, wait_until
+from aura_server import ROOT, executable, finish, free_port, wait_until
 from raw_socket import RawSocket
 
 
@@ -184,10 +184,8 @@ def test_a_login_that_is_wrong_is_refused(new_server_once, body, statuses):
 
 
 @pytest.fixture(scope="module")
-def new_server_once(binary, tmp_path_factory):
-    from aura_server import Server
-    from conftest import finish
-    server = Server(tmp_path_factory.mktemp("login") / "data").start()
+def new_server_once(fresh, tmp_path_factory):
+    server = fresh(tmp_path_factory.mktemp("login") / "data").start()
     yield server
     finish(server)
 

@@ -11,7 +11,7 @@ import time
 import pytest
 import story
 from aura_client import Client, new_key
-from aura_server import wait_until
+from aura_server import Server, finish, wait_until
 from database import Database
 from raw_socket import RawSocket
 
@@ -216,8 +216,6 @@ def small_disk(tmp_path):
 
 
 async def test_a_full_disk_answers_unavailable_reads_go_on_and_it_recovers(binary, small_disk):
-    from aura_server import Server
-    from conftest import finish
     server = Server(small_disk / "data").start()
     try:
         sales, owner = await Client.open(server, "sales"), await Client.open(server, "owner")
