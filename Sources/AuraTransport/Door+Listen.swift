@@ -1,3 +1,5 @@
+import CLibWebSockets
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -102,8 +104,7 @@ struct Listeners {
     }
     var opened: [Int32] = []
     func one(shared: Bool) -> Int32 {
-      let descriptor = socket(
-        address.family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+      let descriptor = aura_stream_socket(address.family)
       guard descriptor >= 0 else { return -1 }
       set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
       if shared { set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) }

@@ -11,6 +11,11 @@ static const uint64_t aura_lws_tls_option = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT
 // Room that lws_write needs before a payload.
 enum { LWS_PRE_BYTES = LWS_PRE };
 
+// A socket for a stream that a child process does not inherit. Its flags are enumerators of glibc, which Swift sees in some builds only.
+static inline int aura_stream_socket(int family) {
+  return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
 // accept4 is declared only for _GNU_SOURCE, which Swift's Glibc module does not always set.
 extern int accept4(int, struct sockaddr *, socklen_t *, int);
 static inline int aura_accept(int listener, struct sockaddr *address, socklen_t *length) {
