@@ -35,7 +35,7 @@ package final class DirectStore: Sendable {
     }
   }
 
-  package func close() { store.stop() }
+  package func close() { store.stop(seconds: Self.secondsMax) }
 
   /// What time it is for what follows; `nil` is the system's clock.
   package func setClock(_ now: Instant?) { clock.fixed.withLock { $0 = now } }

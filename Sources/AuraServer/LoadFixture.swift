@@ -12,43 +12,80 @@ package enum LoadFixture {
     package var token: String
   }
 
-  /// The staff of `clinics` clinics, `staff` in all, in turns sales and beauticians; each clinic has at least one of
-  /// both. Nobody of them has a password: they come by token only.
-  package static func prepare(
-    directory: String, clinics: Int, staff: Int, tokenLifetime: Span = .hours(24), now: Instant = .systemNow
-  ) throws -> [Person] {
+  /// How many clinics, and how many people in all: in turns sales and beauticians, at least one of both in each.
+  package struct Size: Sendable {
+    package var clinics: Int
+    package var staff: Int
+
+    package init(clinics: Int, staff: Int) {
+      self.clinics = max(1, clinics)
+      self.staff = staff
+    }
+
+    fileprivate var perClinic: Int { max(2, (staff + clinics - 1) / clinics) }
+  }
+
+  /// Makes what is missing in a folder that no hub has open. Nobody gets a password: they come by token only.
+  package static func prepare(directory: String, _ size: Size, now: Instant = .systemNow) throws -> [Person] {
     let store = try DirectStore(directory: directory)
     defer { store.close() }
-    let tokens = Tokens(secret: try InstallationSecret(directory: directory))
-    let perClinic = max(2, (staff + clinics - 1) / max(1, clinics))
-    var people: [Person] = []
-    for number in 0..<clinics {
-      for (member, epoch) in try store.write({ try clinic(number, staff: perClinic, $0) }) {
-        let claims = AccessClaims(
-          user: member.userID, session: nil, epoch: epoch, issuedAt: now, expiresAt: now + tokenLifetime)
-        guard let token = tokens.issue(claims) else { throw DirectStore.Busy() }
-        people.append(
-          Person(clinic: member.clinicID, user: member.userID, staff: member.id, role: member.role, token: token))
+    let members = try (0..<size.clinics).flatMap { number in
+      try store.write { try clinic(number, staff: size.perClinic, $0) }
+    }
+    return try people(members, directory: directory, now: now)
+  }
+
+  /// Finds the people in a folder that a hub may be serving; fewer than `size` when not all are there.
+  package static func find(directory: String, _ size: Size, now: Instant = .systemNow) throws -> [Person] {
+    let members = try Store.look(directory: directory, now: now) { reader in
+      try (0..<size.clinics).flatMap { number in
+        try found(number, staff: size.perClinic, reader.session, { try reader.identity(user: $0, session: nil) }) {
+          reader.clinicRows($0)
+        }
       }
     }
-    return people
+    return try people(members, directory: directory, now: now)
+  }
+
+  private static func people(
+    _ members: [(StaffMember, epoch: Int)], directory: String, now: Instant
+  ) throws -> [Person] {
+    let tokens = Tokens(secret: try InstallationSecret(directory: directory))
+    return try members.map { member, epoch in
+      // Longer than any test.
+      let claims = AccessClaims(
+        user: member.userID, session: nil, epoch: epoch, issuedAt: now, expiresAt: now + .hours(24))
+      guard let token = tokens.issue(claims) else { throw DirectStore.Busy() }
+      return Person(clinic: member.clinicID, user: member.userID, staff: member.id, role: member.role, token: token)
+    }
   }
 
   private static func email(_ clinic: Int, _ member: Int) -> String { "load-\(clinic)-\(member)@load.aura" }
 
-  /// One clinic in one commit. One that is there is filled up to `staff`.
-  private static func clinic(_ number: Int, staff: Int, _ scope: WriteTransaction) throws -> [(StaffMember, Int)] {
-    var found: [(StaffMember, Int)] = []
-    var clinicID: ID?
+  private static func found(
+    _ number: Int, staff: Int, _ session: SQLSession, _ identity: (ID) throws -> Identity?,
+    _ rows: (ID) -> any ClinicRows
+  ) throws -> [(StaffMember, epoch: Int)] {
+    var found: [(StaffMember, epoch: Int)] = []
     for index in 0..<staff {
-      guard let user = try Accounts.user(scope.session, email: email(number, index)) else { break }
-      guard let place = try scope.identity(user: user.id, session: nil)?.memberships.first,
-        let member = try place.staff.flatMap({ try scope.clinicRows(place.clinic).row(StaffMember.self, $0) })
-      else { continue }
-      clinicID = place.clinic
+      guard let user = try Accounts.user(session, email: email(number, index)),
+        let place = try identity(user.id)?.memberships.first,
+        let member = try place.staff.flatMap({ try rows(place.clinic).row(StaffMember.self, $0) })
+      else { break }
       found.append((member, user.tokenEpoch))
     }
+    return found
+  }
+
+  /// One clinic in one commit. One that is there is filled up to `staff`.
+  private static func clinic(
+    _ number: Int, staff: Int, _ scope: WriteTransaction
+  ) throws -> [(StaffMember, epoch: Int)] {
+    let found = try found(number, staff: staff, scope.session, { try scope.identity(user: $0, session: nil) }) {
+      scope.clinicRows($0)
+    }
     if found.count >= staff { return found }
+    let clinicID = found.first?.0.clinicID
     let isNew = clinicID == nil
     let id = clinicID ?? scope.newID()
     var users: [User] = []
