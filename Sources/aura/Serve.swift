@@ -70,9 +70,6 @@ struct Serve: ParsableCommand {
   }
 }
 
-/// Prints at once, also into a pipe.
-func say(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
-
 /// What a person who has just typed `make run` wants to know.
 enum DemoGreeting {
   static func text(url: String, password: String?) -> String {
