@@ -53,7 +53,8 @@ struct LoadTestCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Threads of the hub that is started.", valueName: "n"))
   var loops = 1
 
-  @Option(help: ArgumentHelp("Process of the hub at --url, for its CPU time, when it is on this machine.", valueName: "pid"))
+  @Option(
+    help: ArgumentHelp("Process of the hub at --url, for its CPU time, when it is on this machine.", valueName: "pid"))
   var process: Int32?
 
   @Flag(help: "Only make the clinics and staff in --data.")

@@ -18,7 +18,7 @@ import Testing
     init(clinics: Int, staff: Int, _ change: (inout ServerConfiguration) -> Void = { _ in }) throws {
       folder = FileManager.default.temporaryDirectory.appending(path: "aura-load-\(UUID().uuidString)")
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-      people = try LoadFixture.prepare(directory: folder.path, clinics: clinics, staff: staff)
+      people = try LoadFixture.prepare(directory: folder.path, .init(clinics: clinics, staff: staff))
       var configuration = ServerConfiguration()
       configuration.port = 0
       configuration.dataDirectory = folder.path
