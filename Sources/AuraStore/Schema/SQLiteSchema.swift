@@ -1,3 +1,5 @@
+import Foundation
+
 /// The schema in SQLite's words: what another engine would say differently is here and nowhere else.
 enum SQLiteSchema {
   static func statements(for step: SchemaStep) -> [String] {
@@ -40,10 +42,14 @@ enum SQLiteSchema {
 
   /// `x IN ('a', 'b', 'c')` as `(x = 'a' OR …)`: of a longer list SQLite makes a table anew for each row that it checks.
   private static func spellOut(_ line: Substring) -> String {
-    String(
-      line.replacing(/(\w+) IN \(([^)]*)\)/) { match in
-        "(" + match.2.split(separator: ", ").map { "\(match.1) = \($0)" }.joined(separator: " OR ") + ")"
-      })
+    guard let list = line.range(of: " IN ("), let end = line[list.upperBound...].firstIndex(of: ")") else {
+      return String(line)
+    }
+    let start =
+      line[..<list.lowerBound].lastIndex { !$0.isLetter && $0 != "_" }.map(line.index(after:)) ?? line.startIndex
+    let name = line[start..<list.lowerBound]
+    let terms = line[list.upperBound..<end].components(separatedBy: ", ").map { "\(name) = \($0)" }
+    return line[..<start] + "(" + terms.joined(separator: " OR ") + ")" + line[line.index(after: end)...]
   }
 
   /// By triggers: an index on `json_extract` cannot be loaded by a connection that does not trust the schema. They are

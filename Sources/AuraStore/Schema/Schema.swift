@@ -34,6 +34,8 @@ enum Schema {
   static var version: Int { migrations.last?.number ?? 0 }
 
   private static let found: SQL = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1"
+  /// What the finished schema consists of.
+  private static let expected = Set(migrations.flatMap(\.steps).flatMap(SQLiteSchema.statements(for:)))
   private static let objects: SQL = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
   private static let applied: SQL = "SELECT number, name FROM sys_migrations ORDER BY number"
   private static let record: SQL = "INSERT INTO sys_migrations (number, name, applied_at) VALUES ($1, $2, $3)"
@@ -59,7 +61,6 @@ enum Schema {
   /// The file holds this program's tables, indexes and triggers and no others: a trigger that somebody added would run
   /// with every command.
   static func verify(_ connection: SQLiteConnection) throws {
-    let expected = Set(migrations.flatMap(\.steps).flatMap(SQLiteSchema.statements(for:)))
     try connection.use { session in
       let found = try session.all(objects) { (name: $0.text(0), text: $0.text(1)) }
       if let foreign = found.first(where: { !expected.contains($0.text) }) {
