@@ -44,6 +44,12 @@ struct Socket {
 
   func requestWritable() { lws_callback_on_writable(wsi) }
 
+  /// Something waits to be read, be it the end.
+  var hasUnreadInput: Bool {
+    var byte: UInt8 = 0
+    return recv(lws_get_socket_fd(wsi), &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) >= 0
+  }
+
   /// Ends the socket at once, in the loop's next turn: never while its callback runs.
   func kill() { lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC) }
 

@@ -110,7 +110,7 @@ final class Door {
     // Ours come first; these stand behind them.
     info.timeout_secs = UInt32(max(configuration.limits.requestSeconds, configuration.limits.responseSeconds) + 5)
     info.timeout_secs_ah_idle = UInt32(configuration.limits.requestSeconds + 5)
-    info.keepalive_timeout = Int32(configuration.limits.requestSeconds + 5)
+    info.keepalive_timeout = Int32(configuration.limits.keepAliveSeconds + 5)
     if let client = loop.client {
       info.options |= aura_lws_tls_option
       if let authorities = client.authorities {

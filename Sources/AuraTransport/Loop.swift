@@ -96,7 +96,17 @@ final class Loop {
 
   func tick() {
     let now = nowMs
-    for connection in watched.values where connection.deadlineMs <= now { expire(connection) }
+    for connection in watched.values {
+      if connection.deadlineMs <= now {
+        expire(connection)
+      } else if connection.exchange?.state == .sending, let socket = connection.socket, socket.isPartlyBuffered,
+        socket.hasUnreadInput
+      {
+        // It sends ahead and does not read: libwebsockets would look at that input without end and never take it.
+        unwatch(connection)
+        connection.drop()
+      }
+    }
     handler?.tick(nowMs: now)
   }
 
@@ -273,9 +283,9 @@ final class Loop {
       exchange.request = HTTPRequest(
         method: head.method, path: path, query: head.query, headers: head.headers, body: [], peer: connection.peer,
         isEncrypted: connection.isEncrypted)
-      if bodyBytes == 0 {
-        dispatch(connection, exchange)
-      } else if head.tokens(of: "expect").contains("100-continue") {
+      if bodyBytes == 0 { return dispatch(connection, exchange) }
+      watch(connection, seconds: limits.requestSeconds)
+      if head.tokens(of: "expect").contains("100-continue") {
         _ = connection.socket?.write(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
       }
     }
@@ -352,7 +362,7 @@ final class Loop {
     // ahead is closed, and asks again.
     guard exchange.keepAlive, door?.hasBufferedInput == false else { return false }
     connection.exchange = nil
-    watch(connection, seconds: limits.requestSeconds)
+    watch(connection, seconds: limits.keepAliveSeconds)
     return socket.completeTransaction()
   }
 

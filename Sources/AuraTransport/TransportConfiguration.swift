@@ -55,8 +55,10 @@ package struct TransportLimits: Sendable {
   package var connectionsPerAddressMax = 20_000
   /// Descriptors kept for files, the database and the loops themselves.
   package var descriptorReserve = 128
-  /// From the accept to a whole request (a WebSocket's handshake included), and again on a connection kept alive.
+  /// From the accept to a whole request, a WebSocket's handshake included; and from a later request's head to its end.
   package var requestSeconds = 10
+  /// How long a connection is kept for a next request.
+  package var keepAliveSeconds = 30
   /// For the handler's answer and for sending it.
   package var responseSeconds = 30
   package var requestBodyBytesMax = 65_536

@@ -179,6 +179,17 @@ import Testing
     #expect(socket.response()?.status == 200)
   }
 
+  @Test(arguments: [true, false]) func `who sends ahead, or no more, and does not read the answer is dropped`(
+    sends: Bool
+  ) throws {
+    let server = try TestServer()
+    let socket = RawSocket(port: server.port, receiveBufferBytes: 4_096)
+    socket.send("GET /api/large HTTP/1.1\r\nHost: a\r\n\r\n")
+    #expect(server.journal.waits(for: "http GET /api/large 0"))
+    if sends { socket.send("x") } else { socket.shutdownWriting() }
+    #expect(server.journal.waits { _ in server.transport.connectionCount == 0 })
+  }
+
   @Test func `a header with a line break is left out of an answer`() throws {
     let server = try TestServer()
     let response = ask(server, "GET /api/injected HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -196,7 +207,10 @@ import Testing
   }
 
   @Test func `who sends nothing, half a head or half a body is dropped`() throws {
-    let server = try TestServer { $0.limits.requestSeconds = 1 }
+    let server = try TestServer {
+      $0.limits.requestSeconds = 1
+      $0.limits.keepAliveSeconds = 1
+    }
     let sockets = [
       "", "GET / HTTP/1.1\r\nHo", "POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc",
       "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -101,6 +101,7 @@ final class TestHandler: LoopHandler {
     while true {
       guard connection.send(TestHandler.numbered(left.lowerBound)) else {
         owed[connection.id] = left
+        journal.note("choked before \(left.lowerBound)")
         return connection.requestWritable()
       }
       if left.lowerBound == left.upperBound { break }
