@@ -95,7 +95,7 @@ class Worker:
 @pytest.mark.seconds(60 + 30 * ROUNDS)
 async def test_after_every_kill_each_acknowledged_command_is_there_exactly_once(new_server, seed):
     generator = random.Random(seed)
-    server = new_server("--commands-per-second", 1000)
+    server = new_server("--commands-per-second", 1000, "--loops", generator.choice([1, 2]))
     names = ["sales", "owner", "admin"]
     tokens = {name: server.printed_token(name, ttl=3600) for name in names}
     server.token_of = lambda name: tokens[name]
