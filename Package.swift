@@ -23,10 +23,7 @@ let package = Package(
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .systemLibrary(name: "CJWT", pkgConfig: "libjwt", providers: [.apt(["libjwt-dev"])]),
 
-    .target(
-      name: "AuraDomain",
-      dependencies: [.product(name: "OrderedCollections", package: "swift-collections")],
-      swiftSettings: strict),
+    .target(name: "AuraDomain", swiftSettings: strict),
     .target(name: "AuraJSON", dependencies: ["AuraDomain", "CJansson"], swiftSettings: strict),
     .target(name: "AuraSodium", dependencies: ["CSodium"], swiftSettings: strict),
     .target(name: "AuraWire", dependencies: ["AuraDomain", "AuraJSON"], swiftSettings: strict),
@@ -66,7 +63,9 @@ let package = Package(
     .executableTarget(
       name: "aura",
       dependencies: [
-        "AuraServer", "AuraClient", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "AuraServer", "AuraClient", "AuraStore", "AuraTransport", "AuraDomain", "AuraThreads",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
 

@@ -141,23 +141,3 @@ package enum LoginSessions {
       address: row.optionalText(7), agent: row.optionalText(8))
   }
 }
-
-/// Failed sign-ins by account or address, kept so that a restart does not forgive them.
-package enum LoginFailures {
-  private static let find: SQL = "SELECT failures, last_at FROM sys_login_failures WHERE subject = $1"
-  private static let add: SQL = """
-    INSERT INTO sys_login_failures (subject, failures, first_at, last_at) VALUES ($1, 1, $2, $3)
-    ON CONFLICT (subject) DO UPDATE SET failures = sys_login_failures.failures + 1, last_at = excluded.last_at
-    """
-  private static let clear: SQL = "DELETE FROM sys_login_failures WHERE subject = $1"
-
-  package static func count(_ session: SQLSession, subject: String) throws -> (failures: Int, lastAt: Instant)? {
-    try session.first(find, .text(subject)) { ($0.integer(0), $0.instant(1)) }
-  }
-  package static func add(_ scope: WriteTransaction, subject: String) throws {
-    try scope.session.execute(add, .text(subject), .instant(scope.now), .instant(scope.now))
-  }
-  package static func clear(_ scope: WriteTransaction, subject: String) throws {
-    try scope.session.execute(clear, .text(subject))
-  }
-}

@@ -21,7 +21,6 @@ struct RetentionJob {
     DELETE FROM sys_sessions WHERE id IN (
       SELECT id FROM sys_sessions WHERE expires_at < $1 OR revoked_at < $1 LIMIT $2)
     """
-  private static let oldFailures: SQL = "DELETE FROM sys_login_failures WHERE last_at < $1"
 
   init(_ limits: StoreConfiguration.Retention) {
     self.limits = limits
@@ -66,7 +65,6 @@ struct RetentionJob {
     case .sessions:
       try session.transaction {
         try session.execute(Self.oldSessions, .instant(now - limits.sessions), .integer(limits.sliceRows))
-        try session.execute(Self.oldFailures, .instant(now - .days(1)))
       }
       step = .idle
       nextRun = now + limits.interval

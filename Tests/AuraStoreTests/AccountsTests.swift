@@ -111,12 +111,4 @@ import Testing
     #expect(found.session == .revoked)
     #expect(found.tokenEpoch == 1)
   }
-
-  @Test func `failed sign-ins are counted across restarts until one succeeds`() throws {
-    for _ in 0..<3 { try bench.write { try LoginFailures.add($0, subject: "a@b") } }
-    try bench.reopen()
-    #expect(try bench.read { try LoginFailures.count($0.session, subject: "a@b")?.failures } == 3)
-    try bench.write { try LoginFailures.clear($0, subject: "a@b") }
-    #expect(try bench.read { try LoginFailures.count($0.session, subject: "a@b") } == nil)
-  }
 }

@@ -31,6 +31,7 @@ ROOMS = {
     "AuraHub": {"AuraDomain", "AuraWire"},
     "AuraStore": {"AuraDomain", "AuraJSON", "AuraSodium", "AuraThreads"},
     "AuraTransport": {"AuraThreads"},
+    "AuraClient": {"AuraDomain", "AuraJSON", "AuraThreads", "AuraTransport", "AuraWire"},
 }
 
 TOP_LEVEL = {

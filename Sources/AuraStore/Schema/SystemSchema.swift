@@ -82,13 +82,5 @@ extension Schema {
       """),
     .index("INDEX sys_audit_clinic ON sys_audit (clinic_id, at)"),
     .appendOnly("sys_audit"),
-    .table(
-      "sys_login_failures",
-      """
-      subject TEXT PRIMARY KEY,
-      failures BIGINT NOT NULL,
-      first_at BIGINT NOT NULL,
-      last_at BIGINT NOT NULL
-      """),
   ]
 }
