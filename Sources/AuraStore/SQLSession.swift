@@ -53,7 +53,7 @@ package final class SQLSession {
   /// Prepared forms by `SQL.slot`.
   private var prepared: [SQLiteStatement?] = []
   /// Prepared forms of texts made at run time (filters), at most `composedMax`.
-  private var composed: [String: SQLiteStatement] = [:]
+  private(set) var composed: [String: SQLiteStatement] = [:]
   private static let composedMax = 256
   /// UPDATE statements by what they set, so that their text is not composed anew for each row.
   private var updates: [UpdateShape: SQLiteStatement] = [:]

@@ -79,6 +79,7 @@ extension Schema {
       FOREIGN KEY (clinic_id, template_id) REFERENCES followup_templates (clinic_id, id)
       """),
     .index("INDEX followup_executions_due ON followup_executions (status, scheduled_at)"),
+    .index("INDEX followup_executions_workflow ON followup_executions (clinic_id, workflow_id, id)"),
     .index("INDEX followup_executions_customer ON followup_executions (clinic_id, customer_id)"),
   ]
 }

@@ -36,7 +36,7 @@ extension Schema {
       FOREIGN KEY (clinic_id, coupon_id) REFERENCES customer_coupons (clinic_id, id)
       """),
     .index("INDEX pos_transactions_customer ON pos_transactions (clinic_id, customer_id, created_at)"),
-    .index("INDEX pos_transactions_workflow ON pos_transactions (clinic_id, workflow_id)"),
+    .index("INDEX pos_transactions_workflow ON pos_transactions (clinic_id, workflow_id, id)"),
     .index("INDEX pos_transactions_parent ON pos_transactions (clinic_id, parent_id) WHERE parent_id IS NOT NULL"),
     .refundLimit,
     .table(
@@ -147,6 +147,7 @@ extension Schema {
       FOREIGN KEY (clinic_id, pos_transaction_id) REFERENCES pos_transactions (clinic_id, id)
       """),
     .index("INDEX point_transactions_customer ON point_transactions (clinic_id, customer_id, created_at DESC)"),
+    .index("INDEX point_transactions_workflow ON point_transactions (clinic_id, workflow_id, id)"),
     .index("INDEX point_transactions_expires ON point_transactions (clinic_id, expires_at)"),
     .appendOnly("point_transactions"),
     .table(

@@ -83,7 +83,7 @@ extension Schema {
       FOREIGN KEY (clinic_id, referred_by_customer_id) REFERENCES customers (clinic_id, id)
       """),
     // A phone is not unique: families share one.
-    .index("INDEX customers_phone ON customers (clinic_id, phone)"),
+    .index("INDEX customers_phone ON customers (clinic_id, phone, id)"),
     .index("INDEX customers_sales ON customers (clinic_id, assigned_sales_id)"),
     .index("UNIQUE INDEX customers_user ON customers (clinic_id, user_id) WHERE user_id IS NOT NULL"),
     .index("INDEX customers_by_user ON customers (user_id) WHERE user_id IS NOT NULL"),
@@ -160,8 +160,8 @@ extension Schema {
       CHECK ((user_id IS NULL) <> (customer_id IS NULL)),
       FOREIGN KEY (clinic_id, customer_id) REFERENCES customers (clinic_id, id)
       """),
-    .index("INDEX notifications_user ON notifications (clinic_id, user_id, is_read)"),
-    .index("INDEX notifications_customer ON notifications (clinic_id, customer_id)"),
+    .index("INDEX notifications_user ON notifications (clinic_id, user_id, is_read, id)"),
+    .index("INDEX notifications_customer ON notifications (clinic_id, customer_id, is_read, id)"),
     .index("INDEX notifications_created ON notifications (clinic_id, created_at DESC)"),
     // A sign-in on one device. The refresh token itself is never stored, only its digest; the token names its session,
     // so that one that was replaced is known when somebody uses it again.

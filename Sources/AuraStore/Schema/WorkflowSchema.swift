@@ -31,9 +31,10 @@ extension Schema {
       FOREIGN KEY (clinic_id, assigned_beautician_id) REFERENCES clinic_staff (clinic_id, id),
       FOREIGN KEY (clinic_id, treatment_id) REFERENCES treatments (clinic_id, id)
       """),
-    .index("INDEX workflow_states_stage ON workflow_states (clinic_id, current_stage)"),
-    .index("INDEX workflow_states_customer ON workflow_states (clinic_id, customer_id)"),
-    .index("INDEX workflow_states_sales ON workflow_states (clinic_id, assigned_sales_id)"),
+    .index("INDEX workflow_states_stage ON workflow_states (clinic_id, current_stage, id)"),
+    .index("INDEX workflow_states_status ON workflow_states (clinic_id, status, id)"),
+    .index("INDEX workflow_states_customer ON workflow_states (clinic_id, customer_id, id)"),
+    .index("INDEX workflow_states_sales ON workflow_states (clinic_id, assigned_sales_id, id)"),
     .index(
       "INDEX workflow_states_beautician ON workflow_states (clinic_id, assigned_beautician_id, scheduled_start)"),
     .index("INDEX workflow_states_updated ON workflow_states (clinic_id, updated_at DESC)"),
@@ -120,10 +121,17 @@ extension Schema {
       FOREIGN KEY (clinic_id, started_by) REFERENCES clinic_staff (clinic_id, id),
       FOREIGN KEY (clinic_id, completed_by) REFERENCES clinic_staff (clinic_id, id)
       """),
-    .index("INDEX task_queue_assigned ON task_queue (clinic_id, assigned_to, status)"),
+    .index("INDEX task_queue_assigned ON task_queue (clinic_id, assigned_to, status, id)"),
     .index("INDEX task_queue_status ON task_queue (clinic_id, status, due_date)"),
-    .index("INDEX task_queue_rank ON task_queue (clinic_id, priority_rank, due_date)"),
-    .index("INDEX task_queue_workflow ON task_queue (clinic_id, workflow_id)"),
+    // Of open tasks alone: over all of them it would tempt a planner that has no statistics to walk a clinic's years in
+    // the order of rank.
+    .index(
+      """
+      INDEX task_queue_rank ON task_queue (clinic_id, priority_rank, due_date)
+      WHERE status = 'pending' OR status = 'in_progress'
+      """),
+    .index("INDEX task_queue_workflow ON task_queue (clinic_id, workflow_id, id)"),
+    .index("INDEX task_queue_completed ON task_queue (clinic_id, completed_by, completed_at)"),
     .index(
       """
       UNIQUE INDEX task_queue_dedupe ON task_queue (clinic_id, dedupe_key)
@@ -156,7 +164,8 @@ extension Schema {
       FOREIGN KEY (clinic_id, customer_id) REFERENCES customers (clinic_id, id)
       """),
     .index("INDEX workflow_events_seq ON workflow_events (clinic_id, seq)"),
-    .index("INDEX workflow_events_workflow ON workflow_events (clinic_id, workflow_id)"),
+    .index("INDEX workflow_events_workflow ON workflow_events (clinic_id, workflow_id, id)"),
+    .index("INDEX workflow_events_customer ON workflow_events (clinic_id, customer_id, id)"),
     .index("INDEX workflow_events_processed ON workflow_events (clinic_id, processed, created_at)"),
     .appendOnly("workflow_events", except: ["processed"]),
     .table(
