@@ -23,7 +23,7 @@ private let offlineSpan = Span.hours(12)
 
 extension Command {
   /// The reason among the arguments, where a command takes one.
-  var reason: String? {
+  package var reason: String? {
     switch self {
     case .checkIn(let step), .closeCase(let step), .noShow(let step), .abortTreatment(let step), .reopen(let step),
       .correct(let step):

@@ -45,8 +45,12 @@ package struct Identity: Sendable, Equatable {
       identity.duties[clinic] = Duty(rawValue: row.text(3))
     }
     try session.each(customer, .id(user)) { row in
-      guard let clinic = row.id(0), !identity.memberships.contains(where: { $0.clinic == clinic }) else { return }
-      identity.memberships.append(Membership(clinic: clinic, role: nil, staff: nil, customer: row.id(1)))
+      guard let clinic = row.id(0) else { return }
+      if let index = identity.memberships.firstIndex(where: { $0.clinic == clinic }) {
+        identity.memberships[index].customer = row.id(1)
+      } else {
+        identity.memberships.append(Membership(clinic: clinic, role: nil, staff: nil, customer: row.id(1)))
+      }
     }
     if let id {
       identity.session =

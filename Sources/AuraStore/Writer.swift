@@ -122,7 +122,11 @@ package final class Writer {
       }
       try open(session)
       do {
-        try Expectations.check(session, request)
+        // Who may not do it learns nothing about the rows that they name.
+        if let deed = request.command.deed {
+          try actor.permit(deed, reason: request.command.reason ?? request.reason)
+        }
+        try Expectations.check(session, request, actor)
         let accepted = try apply(request, actor, session, &work)
         try close(session)
         return Outcome(key: request.key, duplicate: false, result: .success(accepted))

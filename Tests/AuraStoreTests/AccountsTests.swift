@@ -92,7 +92,7 @@ import Testing
     let found = try #require(try identity(nil))
     #expect(
       found.memberships == [
-        Membership(clinic: fixture.clinic, role: .owner, staff: fixture.staff, customer: nil),
+        Membership(clinic: fixture.clinic, role: .owner, staff: fixture.staff, customer: fixture.customer),
         Membership(clinic: other.clinic, role: nil, staff: nil, customer: other.customer),
       ])
     try bench.run(

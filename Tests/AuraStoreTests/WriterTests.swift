@@ -25,6 +25,46 @@ import Testing
     #expect(String(decoding: commit.cause, as: UTF8.self).contains("\"by\":\"\(fixture.owner)\""))
   }
 
+  @Test func `an expectation tells a customer nothing of rows that are not theirs to see`() throws {
+    let user = try bench.write { scope in
+      var user = User()
+      user.id = scope.newID()
+      user.email = "customer@clinic.example"
+      user.fullName = "Customer"
+      return try Accounts.insert(scope, user).id
+    }.0
+    try bench.run("UPDATE customers SET user_id = '\(user)' WHERE id = '\(fixture.customer)'")
+    func outcome(_ table: Table, _ id: ID, version: Int) throws -> Refusal {
+      var request = bench.request(
+        fixture.clinic, user, expect: [Expectation(table: table, id: id, version: version)], rule: { _ in nil })
+      request.command = .markAllNotificationsRead
+      let result = try #require(bench.process(request).results.first)
+      guard case .failure(let refusal) = result else { throw Refusal(.internal, "taken") }
+      return refusal
+    }
+    let hidden = try outcome(.clinicStaff, fixture.staff, version: 99)
+    let absent = try outcome(.clinicStaff, ID(high: 1, low: 1), version: 99)
+    #expect(hidden.code == .notFound && hidden.message == absent.message)
+    let own = try outcome(.customers, fixture.customer, version: 99)
+    #expect(own.code == .staleVersion)
+    #expect(own.details["by"] == nil && own.details["command"] == nil)
+  }
+
+  @Test func `who may not do it is told so before any row that they name is looked at`() throws {
+    let user = try bench.write { scope in
+      var user = User()
+      user.id = scope.newID()
+      user.email = "customer@clinic.example"
+      user.fullName = "Customer"
+      return try Accounts.insert(scope, user).id
+    }.0
+    try bench.run("UPDATE customers SET user_id = '\(user)' WHERE id = '\(fixture.customer)'")
+    var request = bench.request(
+      fixture.clinic, user, expect: [Expectation(table: .customers, id: fixture.customer, version: 99)])
+    request.command = .setDuty(SetDuty(duty: .off))
+    #expect(bench.process(request).codes == [.forbidden])
+  }
+
   @Test func `a key that comes again has its first outcome and no second effect`() throws {
     let request = bench.request(fixture.clinic, fixture.owner, rule: Fixture.addCustomer("C-2"))
     let first = bench.process(request)
