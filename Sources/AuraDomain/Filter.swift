@@ -85,18 +85,19 @@ package struct RowFilter: Sendable, Hashable {
 extension RowFilter.Column {
   /// The column's name in a table's schema: a workflow is its own `workflow_id`, a customer its own `customer_id`.
   /// `nil` where the table has no such column.
-  package func name(in table: Table) -> StaticString? {
-    switch self {
-    case .workflow where table == .workflowStates: "id"
-    case .customer where table == .customers: "id"
-    case .assignedTo: table.has("assigned_to")
-    case .workflow: table.has("workflow_id")
-    case .customer: table.has("customer_id")
-    case .currentStage: table.has("current_stage")
-    case .status: table.has("status")
-    case .user: table.has("user_id")
-    }
-  }
+  package func name(in table: Table) -> StaticString? { Self.names[table]?[self] }
+
+  /// Looked up once: a filter is asked for every row of every commit.
+  private static let names: [Table: [RowFilter.Column: StaticString]] = Dictionary(
+    uniqueKeysWithValues: Table.allCases.map { table in
+      var names: [RowFilter.Column: StaticString] = [:]
+      for column in RowFilter.Column.allCases {
+        names[column] = table.columns.first { "\($0)" == column.rawValue }
+      }
+      if table == .workflowStates { names[.workflow] = "id" }
+      if table == .customers { names[.customer] = "id" }
+      return (table, names)
+    })
 }
 
 extension Value {
@@ -141,10 +142,6 @@ extension Table {
 
   /// The columns' names in the schema's order.
   package var columns: [StaticString] { Self.columnsOfTables[self] ?? [] }
-
-  fileprivate func has(_ name: StaticString) -> StaticString? {
-    columns.contains { "\($0)" == "\(name)" } ? name : nil
-  }
 
   private static let columnsOfTables: [Table: [StaticString]] = Dictionary(
     uniqueKeysWithValues: allCases.map { ($0, $0.rowType.columnNames) })

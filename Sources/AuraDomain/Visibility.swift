@@ -15,6 +15,8 @@ package struct Scope: Sendable, Hashable {
     case sales
     case beautician
     case customer(ID)
+
+    package var isStaff: Bool { if case .customer = self { false } else { true } }
   }
 
   package let kind: Kind
@@ -57,8 +59,12 @@ package struct Scope: Sendable, Hashable {
   }
 
   package func admits(_ table: Table, _ keys: RowKeys) -> Bool {
-    guard mayRead(table), filter(for: table).admits(table, keys) else { return false }
-    guard table == .workflowEvents, let audience = keys.audience, kind != .management else { return true }
+    mayRead(table) && filter(for: table).admits(table, keys) && isAddressed(keys)
+  }
+
+  /// Whether the row is no business event, or one for this caller or their role.
+  package func isAddressed(_ keys: RowKeys) -> Bool {
+    guard let audience = keys.audience, kind != .management else { return true }
     if audience.isBroadcast { return true }
     if let user, audience.users.contains(user) { return true }
     switch kind {
@@ -67,6 +73,9 @@ package struct Scope: Sendable, Hashable {
     case .management, .customer: return false
     }
   }
+
+  /// Which command of whom caused a commit is the clinic's own affair.
+  package var seesCauses: Bool { kind.isStaff }
 
   /// The columns of a table that this scope never sees.
   package func hidden(in table: Table) -> [StaticString] {
@@ -167,5 +176,14 @@ package struct Membership: Sendable, Hashable {
     case .staff: Scope(kind: .beautician, user: user)
     case nil: customer.map { Scope(kind: .customer($0), user: user) }
     }
+  }
+}
+
+extension Actor {
+  /// What the actor may see; `nil` for the system, which needs no leave.
+  package var scope: Scope? {
+    guard let user else { return nil }
+    if isSuperAdmin && role == nil { return Scope(kind: .management, user: user) }
+    return Membership(clinic: user, role: role, staff: staff, customer: customer).scope(user: user)
   }
 }

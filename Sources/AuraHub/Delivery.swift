@@ -38,13 +38,15 @@ extension Hub {
     for commit in commits { channel.ring.append(commit) }
     for stream in channel.streams.values {
       guard let before = stream.tail else { continue }
-      guard let piece = stream.encode(commits, bytesMax: .max).first else {
-        for subscription in stream.subscriptions.values
-        where subscription.state == .live && subscription.position == before { subscription.scanned = last.seq }
-        continue
+      let pieces = stream.encode(commits, bytesMax: configuration.frameBytes)
+      var from = before
+      for piece in pieces {
+        stream.tail = piece.seq
+        deliver(piece, of: stream, from: from)
+        from = piece.seq
       }
-      stream.tail = piece.seq
-      deliver(piece, of: stream, from: before, scanned: last.seq)
+      for subscription in stream.subscriptions.values
+      where subscription.state == .live && subscription.position == from { subscription.scanned = last.seq }
     }
     let early = channel.early
     channel.early = []
@@ -52,7 +54,7 @@ extension Hub {
   }
 
   /// Writes one frame to every subscriber that stands at the tail; the others get theirs when their sockets do.
-  private func deliver(_ piece: Stream.Piece, of stream: Stream, from before: Int, scanned: Int) {
+  private func deliver(_ piece: Stream.Piece, of stream: Stream, from before: Int) {
     var frame: (any SharedFrame)?
     let now = surroundings.now()
     for subscription in stream.subscriptions.values where subscription.state != .waiting {
@@ -65,7 +67,7 @@ extension Hub {
         frame = shared
         if session.outlet.send(shared) {
           subscription.position = piece.seq
-          subscription.scanned = scanned
+          subscription.scanned = piece.seq
           session.lastSent = now
           continue
         }
@@ -105,19 +107,21 @@ extension Hub {
   /// Sends a part of a stream, or what speaks of streams, behind everything that already waits. It is left out of a
   /// connection's last write: heads without the deltas before them would be a gap that is none.
   package func sendStream(_ text: [UInt8], to session: Session) {
-    let frame = surroundings.makeFrame(text)
+    sendStream(surroundings.makeFrame(text), of: nil, to: session)
+  }
+
+  func sendStream(_ frame: any SharedFrame, of subscription: Subscription?, to session: Session) {
     if session.queue.isEmpty, session.outlet.send(frame) {
       session.lastSent = surroundings.now()
       return
     }
-    append(.stream(frame), to: session)
+    append(.stream(frame, of: subscription), to: session)
   }
 
   func sendDelta(_ piece: Stream.Piece, seq: Int, to subscription: Subscription) {
-    sendStream(
-      ServerMessage.delta(
-        stream: subscription.stream.name, prev: subscription.position, seq: seq, commits: piece.commits),
-      to: subscription.session)
+    let delta = ServerMessage.delta(
+      stream: subscription.stream.name, prev: subscription.position, seq: seq, commits: piece.commits)
+    sendStream(surroundings.makeFrame(delta), of: subscription, to: subscription.session)
     subscription.position = seq
   }
 
@@ -138,7 +142,7 @@ extension Hub {
         guard take(frame, session) else { return }
         session.waitingMessages -= 1
         sent?()
-      case .stream(let frame):
+      case .stream(let frame, _):
         guard take(frame, session) else { return }
       case .catchUp(let subscription):
         if session.isStalled { return }
@@ -190,7 +194,7 @@ extension Hub {
       ServerMessage.delta(stream: stream.name, prev: subscription.position, seq: seq, commits: piece.commits))
     subscription.position = seq
     subscription.scanned = isLast ? head : piece.seq
-    session.queue.prepend(.stream(frame))
+    session.queue.prepend(.stream(frame, of: subscription))
     return true
   }
 
@@ -201,28 +205,31 @@ extension Hub {
     let stream = subscription.stream
     subscription.state = .live
     session.isStalled = false
-    var frames: [[UInt8]] = []
+    session.waitingSince = surroundings.now()
+    var frames: [any SharedFrame] = []
     switch load.content {
     case .commits(let missed):
       for piece in stream.encode(missed, bytesMax: configuration.frameBytes) {
         frames.append(
-          ServerMessage.delta(
-            stream: stream.name, prev: subscription.position, seq: piece.seq, commits: piece.commits))
+          surroundings.makeFrame(
+            ServerMessage.delta(
+              stream: stream.name, prev: subscription.position, seq: piece.seq, commits: piece.commits)))
         subscription.position = piece.seq
       }
     case .snapshot(let reason, let parts):
       let seq = min(load.seq, stream.tail ?? load.seq)
       let cursor = Cursor(epoch: load.epoch, seq: seq, scope: stream.key.scope.digest)
       frames.append(
-        ServerMessage.subscribed(
-          re: nil, index: nil, stream: stream.name, mode: .snapshot, reason: reason, cursor: cursor,
-          oldest: load.oldest))
+        surroundings.makeFrame(
+          ServerMessage.subscribed(
+            re: nil, index: nil, stream: stream.name, mode: .snapshot, reason: reason, cursor: cursor,
+            oldest: load.oldest)))
       frames += snapshotFrames(parts, of: stream, seq: seq)
       subscription.position = seq
     }
     subscription.scanned = load.seq
     for frame in frames.reversed() {
-      session.queue.prepend(.stream(surroundings.makeFrame(frame)))
+      session.queue.prepend(.stream(frame, of: subscription))
     }
     drain(session)
   }

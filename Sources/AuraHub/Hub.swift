@@ -60,18 +60,22 @@ package final class Hub {
     package var presence: (Session, ID) -> Void
     /// A session's place in a clinic has changed; a membership without role and customer is none.
     package var membershipChanged: (Session, Membership) -> Void
+    /// Somebody looks into a clinic that is not theirs: refused, or as a super admin with a reason.
+    package var intrusion: (Session, ID, _ reason: String?) -> Void
     package var now: () -> Instant
 
     package init(
       makeFrame: @escaping ([UInt8]) -> any SharedFrame, load: @escaping (LoadRequest) -> Void,
       close: @escaping (Session, CloseReason, String) -> Void, presence: @escaping (Session, ID) -> Void,
-      membershipChanged: @escaping (Session, Membership) -> Void, now: @escaping () -> Instant
+      membershipChanged: @escaping (Session, Membership) -> Void,
+      intrusion: @escaping (Session, ID, _ reason: String?) -> Void, now: @escaping () -> Instant
     ) {
       self.makeFrame = makeFrame
       self.load = load
       self.close = close
       self.presence = presence
       self.membershipChanged = membershipChanged
+      self.intrusion = intrusion
       self.now = now
     }
   }
@@ -88,7 +92,8 @@ package final class Hub {
   var epoch: String
   private var nextStream = 1
   var nextLoad: UInt64 = 1
-  var loads: [UInt64: Subscription] = [:]
+  /// Who waits for which load; one snapshot serves all that came while it was read.
+  var loads: [UInt64: [Subscription]] = [:]
 
   /// One clinic's streams and recent commits, kept while somebody subscribes.
   final class Channel {
@@ -112,9 +117,12 @@ package final class Hub {
 
   // MARK: Sessions
 
-  package func open(id: UInt64, user: ID, signIn: ID?, memberships: [Membership], outlet: any Outlet) -> Session {
+  package func open(
+    id: UInt64, user: ID, signIn: ID?, memberships: [Membership], isSuperAdmin: Bool = false, outlet: any Outlet
+  ) -> Session {
     let session = Session(
-      id: id, user: user, signIn: signIn, memberships: memberships, outlet: outlet, now: surroundings.now())
+      id: id, user: user, signIn: signIn, memberships: memberships, isSuperAdmin: isSuperAdmin, outlet: outlet,
+      now: surroundings.now())
     sessions[id] = session
     sessionsOfUsers[user, default: [:]][ObjectIdentifier(session)] = session
     return session
@@ -144,14 +152,15 @@ package final class Hub {
       failure.index = request.index
       send(ServerMessage.error(failure), to: session)
     }
-    guard let membership = session.membership(in: request.clinic), let full = membership.scope(user: session.user)
-    else {
+    let membership = session.membership(in: request.clinic)
+    guard let full = membership?.scope(user: session.user) ?? outsideScope(session, request) else {
+      surroundings.intrusion(session, request.clinic, nil)
       return refuse(.forbidden, "no membership in that clinic")
     }
     for table in request.tables where !full.mayRead(table) {
       return refuse(.forbidden, "\(table.rawValue) is not for this role", path: "topics")
     }
-    guard !request.wantsPresence || membership.role != nil else {
+    guard !request.wantsPresence || full.kind.isStaff else {
       return refuse(.forbidden, "presence is for staff", path: "topics")
     }
     var filter = RowFilter()
@@ -161,7 +170,7 @@ package final class Hub {
         switch term {
         case .value(let value): values.append(value)
         case .me:
-          guard let staff = membership.staff else { return refuse(.badRequest, "`me` is for staff", path: "where") }
+          guard let staff = membership?.staff else { return refuse(.badRequest, "`me` is for staff", path: "where") }
           values.append(.id(staff))
         }
       }
@@ -191,7 +200,8 @@ package final class Hub {
     {
       // Everything missed is in memory: no reader is needed.
       let load = Load(epoch: epoch, seq: cursor.seq, oldest: oldest, content: .commits([]))
-      begin(subscription, with: load, from: cursor.seq)
+      var frames = SnapshotFrames()
+      begin(subscription, with: load, from: cursor.seq, frames: &frames)
     } else {
       load(subscription, after: request.cursor)
     }
@@ -228,11 +238,18 @@ package final class Hub {
   }
 
   func load(_ subscription: Subscription, after cursor: Cursor?) {
+    let stream = subscription.stream
+    if cursor == nil, let token = stream.snapshotLoad {
+      subscription.load = token
+      loads[token, default: []].append(subscription)
+      return
+    }
     let token = nextLoad
     nextLoad += 1
     subscription.load = token
-    loads[token] = subscription
-    let key = subscription.stream.key
+    loads[token] = [subscription]
+    if cursor == nil { stream.snapshotLoad = token }
+    let key = stream.key
     surroundings.load(
       LoadRequest(
         token: token, clinic: key.clinic, tables: key.tables, filter: key.filter, scope: key.scope, cursor: cursor,
@@ -240,7 +257,13 @@ package final class Hub {
   }
 
   package func loadFailed(_ token: UInt64) {
-    guard let subscription = loads.removeValue(forKey: token), subscription.load == token else { return }
+    for subscription in loads.removeValue(forKey: token) ?? [] where subscription.load == token {
+      if subscription.stream.snapshotLoad == token { subscription.stream.snapshotLoad = nil }
+      fail(subscription)
+    }
+  }
+
+  private func fail(_ subscription: Subscription) {
     let session = subscription.session
     guard let request = subscription.request else {
       // A stream that had begun cannot go on: the client comes back with its cursor.
@@ -254,30 +277,42 @@ package final class Hub {
   }
 
   package func loaded(_ token: UInt64, _ load: Load) {
-    guard let subscription = loads[token], subscription.load == token else {
-      loads[token] = nil
-      return
-    }
-    let channel = self.channel(of: subscription.stream.key.clinic)
-    guard load.seq <= heads[subscription.stream.key.clinic] ?? 0 else {
+    guard let stream = loads[token]?.first?.stream else { return }
+    let channel = self.channel(of: stream.key.clinic)
+    guard load.seq <= heads[stream.key.clinic] ?? 0 else {
       // The reader was quicker than the publisher: what it saw arrives here in a moment.
       channel.early.append((token, load))
       return
     }
-    loads[token] = nil
+    if stream.snapshotLoad == token { stream.snapshotLoad = nil }
     channel.oldest = load.oldest
-    switch subscription.state {
-    case .waiting: begin(subscription, with: load, from: nil)
-    case .fetching: proceed(subscription, with: load)
-    case .live: break
+    var frames = SnapshotFrames()
+    for subscription in loads.removeValue(forKey: token) ?? [] where subscription.load == token {
+      switch subscription.state {
+      case .waiting: begin(subscription, with: load, from: nil, frames: &frames)
+      case .fetching: proceed(subscription, with: load)
+      case .live: break
+      }
     }
+  }
+
+  /// A snapshot's frames by the place that they name, made once for all that wait for it.
+  typealias SnapshotFrames = [Int: [any SharedFrame]]
+
+  /// What a super admin without a membership may see, who says why.
+  private func outsideScope(_ session: Session, _ request: Subscribe) -> Scope? {
+    guard session.isSuperAdmin, let reason = request.reason, !reason.isEmpty else { return nil }
+    surroundings.intrusion(session, request.clinic, reason)
+    return Scope(kind: .management, user: session.user)
   }
 
   /// Sends `subscribed` and what follows it, and puts the subscription where all others of its stream stand.
   ///
   /// `load.seq` is what one read transaction saw; commits after it are in the ring, unless the ring was too short for the
   /// time that the read took: then the log on disk is asked again.
-  private func begin(_ subscription: Subscription, with load: Load, from known: Int?) {
+  private func begin(
+    _ subscription: Subscription, with load: Load, from known: Int?, frames: inout SnapshotFrames
+  ) {
     guard let request = subscription.request else { return }
     let stream = subscription.stream
     let channel = self.channel(of: stream.key.clinic)
@@ -301,7 +336,9 @@ package final class Hub {
       // A snapshot newer than the tail holds nothing for this stream that the tail lacks, else the tail would be later.
       start = min(load.seq, tail)
       announce(subscription, request, .snapshot, reason, seq: start, load)
-      sendSnapshot(parts, of: stream, seq: start, to: subscription.session)
+      let made = frames[start] ?? snapshotFrames(parts, of: stream, seq: start)
+      frames[start] = made
+      for frame in made { sendStream(frame, of: subscription, to: subscription.session) }
     }
     stream.tail = tail
     subscription.state = .live
@@ -328,13 +365,10 @@ package final class Hub {
         oldest: load.oldest), to: subscription.session)
   }
 
-  private func sendSnapshot(_ parts: [[UInt8]], of stream: Stream, seq: Int, to session: Session) {
-    for frame in snapshotFrames(parts, of: stream, seq: seq) { sendStream(frame, to: session) }
-  }
-
-  func snapshotFrames(_ parts: [[UInt8]], of stream: Stream, seq: Int) -> [[UInt8]] {
+  func snapshotFrames(_ parts: [[UInt8]], of stream: Stream, seq: Int) -> [any SharedFrame] {
     parts.enumerated().map { index, rows in
-      ServerMessage.snapshot(stream: stream.name, seq: seq, part: index, last: index == parts.count - 1, rows: rows)
+      surroundings.makeFrame(
+        ServerMessage.snapshot(stream: stream.name, seq: seq, part: index, last: index == parts.count - 1, rows: rows))
     }
   }
 
@@ -358,17 +392,27 @@ package final class Hub {
   /// Takes a subscription out of its stream and its session's queue.
   func forget(_ subscription: Subscription) {
     let session = subscription.session
-    if subscription.isQueued {
-      session.queue.removeAll { if case .catchUp(let queued) = $0 { queued === subscription } else { false } }
-      session.isStalled = false
+    if !session.queue.isEmpty {
+      session.queue.removeAll { pending in
+        switch pending {
+        case .catchUp(let queued): queued === subscription
+        case .stream(_, let queued): queued === subscription
+        case .message: false
+        }
+      }
+      if subscription.state == .fetching { session.isStalled = false }
+      if session.queue.isEmpty { session.waitingSince = nil } else { session.outlet.requestWritable() }
     }
     leave(subscription)
-    if !session.queue.isEmpty { session.outlet.requestWritable() }
   }
 
   func leave(_ subscription: Subscription) {
-    loads[subscription.load] = nil
     let stream = subscription.stream
+    loads[subscription.load]?.removeAll { $0 === subscription }
+    if loads[subscription.load]?.isEmpty == true {
+      loads[subscription.load] = nil
+      if stream.snapshotLoad == subscription.load { stream.snapshotLoad = nil }
+    }
     stream.subscriptions[ObjectIdentifier(subscription)] = nil
     // With nobody at the tail it is no longer kept: the next to begin says where the stream stands.
     if !stream.subscriptions.values.contains(where: { $0.state != .waiting }) { stream.tail = nil }

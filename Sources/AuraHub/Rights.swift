@@ -64,7 +64,7 @@ extension Hub {
         ServerMessage.unsubscribed(stream: stream.name, code: scope == nil ? "access_revoked" : "scope_changed"),
         to: session)
     }
-    if session.memberships.isEmpty {
+    if session.memberships.isEmpty, !session.isSuperAdmin {
       surroundings.close(session, .accessRevoked, "no membership is left")
     }
   }

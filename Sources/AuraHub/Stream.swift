@@ -18,6 +18,8 @@ final class Stream {
   /// or of where the first of them began. `nil` while nobody is live.
   var tail: Int?
   var subscriptions: [ObjectIdentifier: Subscription] = [:]
+  /// The snapshot that is being read: whoever comes meanwhile waits for the same one.
+  var snapshotLoad: UInt64?
   private let filters: [Table: RowFilter]
   private let hidden: [Table: [StaticString]]
 
@@ -38,8 +40,9 @@ final class Stream {
   }
 
   private func admits(_ table: Table, _ keys: RowKeys) -> Bool {
+    // The filter holds what the scope demands of columns; only an event's audience is more than that.
     guard let filter = filters[table] else { return false }
-    return filter.admits(table, keys) && key.scope.admits(table, keys)
+    return filter.admits(table, keys) && key.scope.isAddressed(keys)
   }
 
   /// Runs of commits as the members of deltas' `commits`, in pieces of about `bytesMax`; commits that hold nothing for
@@ -49,7 +52,8 @@ final class Stream {
     var writer = JSONWriter()
     var last = 0
     for commit in commits {
-      let wrote = commit.append(to: &writer, hidden: { hidden[$0] ?? [] }, admit: { operation(for: $0) })
+      let wrote = commit.append(
+        to: &writer, showsCause: key.scope.seesCauses, hidden: { hidden[$0] ?? [] }, admit: { operation(for: $0) })
       guard wrote else { continue }
       last = commit.seq
       if writer.bytes.count >= bytesMax {

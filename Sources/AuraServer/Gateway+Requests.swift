@@ -115,7 +115,7 @@ extension Gateway {
     }
     let session = hub.open(
       id: peer.connection.id, user: claims.user, signIn: claims.session, memberships: identity.memberships,
-      outlet: peer)
+      isSuperAdmin: identity.isSuperAdmin, outlet: peer)
     peer.phase = .ready(session)
     peer.expiresAt = claims.expiresAt
     hub.send(
@@ -220,9 +220,10 @@ extension Gateway {
     guard admit(message.id, peer, session) else { return }
     let (post, loop, id, user) = (shared.post, loop, session.id, session.user)
     let now = shared.configuration.clock()
+    let isSuperAdmin = session.isSuperAdmin
     shared.store.read { reader -> (seq: Int, answer: Result<[UInt8], Refusal>) in
       do {
-        let actor = try reader.actor(user: user, clinic: message.clinic)
+        let actor = try reader.actor(user: user, clinic: message.clinic, reason: message.reason)
         let data = try answer(query, rows: reader.clinicRows(message.clinic), actor: actor, now: now)
         var writer = JSONWriter(capacity: 1_024)
         writer.value(data)
@@ -232,6 +233,11 @@ extension Gateway {
       }
     } then: { result in
       post(loop) { gateway in
+        if case .success((_, .failure(let refusal))) = result, refusal.code == .forbidden {
+          gateway.audit(user, message.clinic, message.name, nil)
+        } else if message.reason != nil, isSuperAdmin {
+          gateway.audit(user, message.clinic, message.name, message.reason)
+        }
         let text =
           switch result {
           case .success((let seq, .success(let data))): ServerMessage.result(re: message.id, seq: seq, data: data)
@@ -260,10 +266,18 @@ extension Gateway {
 
   /// Shows a durable batch: streams first, so that a delta comes before the ack of what caused it.
   private func deliver(_ deliveries: [Delivery]) {
-    let commits = deliveries.count == 1 ? deliveries[0].commits : deliveries.flatMap(\.commits)
+    // Ready commits share a frame, but none of a later batch is shown to a session that an earlier one has ended.
+    var commits: [Commit] = []
+    for delivery in deliveries {
+      if !delivery.signals.isEmpty {
+        if !commits.isEmpty { hub.publish(commits) }
+        commits = []
+        for signal in delivery.signals { apply(signal) }
+      }
+      commits += delivery.commits
+    }
     if !commits.isEmpty { hub.publish(commits) }
     for delivery in deliveries {
-      for signal in delivery.signals { apply(signal) }
       for outcome in delivery.outcomes {
         let text =
           switch outcome.outcome.result {
@@ -289,6 +303,24 @@ extension Gateway {
       case .userDisabled(let user) where session.user == user: leave(peer, .accessRevoked, "the account has ended")
       case .sessionRevoked, .userDisabled: break
       }
+    }
+  }
+
+  /// Writes down who looked, or tried to look, into a clinic that is not theirs.
+  func audit(_ user: ID, _ clinic: ID, _ what: String, _ reason: String?) {
+    let now = Instant.monotonic
+    if reason == nil {
+      if let last = deniedAt[user], now - last < .minutes(1) { return }
+      if deniedAt.count >= 1_024 { deniedAt.removeAll() }
+      deniedAt[user] = now
+    }
+    let log = log
+    shared.store.write { scope in
+      try scope.audit(
+        clinic: clinic, user: user, kind: reason == nil ? "denied" : "super_admin_read",
+        detail: ["what": .string(what), "reason": reason.map(JSON.string) ?? .null])
+    } then: { (result: Result<Void, any Error>) in
+      if case .failure(let failure) = result { log.error("an audit entry could not be written: \(failure)") }
     }
   }
 

@@ -26,6 +26,8 @@ final class Gateway: LoopHandler {
   var hub: Hub
   var peers: [UInt64: Peer] = [:]
   var isDraining = false
+  /// When a refusal was last written to the audit, by user: one entry a minute is enough.
+  var deniedAt: [ID: Instant] = [:]
   private var lastSweep = Instant(milliseconds: 0)
 
   init(shared: Shared, loop: Int, epoch: String, heads: [ID: Int]) {
@@ -45,6 +47,7 @@ final class Gateway: LoopHandler {
         close: { session, code, reason in box.gateway?.end(session, code, reason) },
         presence: { session, clinic in box.gateway?.sendPresence(to: session, clinic: clinic) },
         membershipChanged: { session, membership in box.gateway?.moved(session, membership) },
+        intrusion: { session, clinic, reason in box.gateway?.audit(session.user, clinic, "subscribe", reason) },
         now: { .monotonic }))
     box.gateway = self
   }
@@ -126,7 +129,10 @@ final class Gateway: LoopHandler {
 
   private func look(after peer: Peer, now: Instant, wall: Instant) {
     switch peer.phase {
-    case .leaving, .greeting: return
+    case .leaving: return
+    case .greeting:
+      // The database does not answer, or its answer was lost: the client comes back.
+      if now - peer.openedAt >= .seconds(3 * limits.helloSeconds) { leave(peer, .overloaded, "no welcome in time") }
     case .new:
       if now - peer.openedAt >= .seconds(limits.helloSeconds) {
         leave(peer, .badToken, "no hello within \(limits.helloSeconds) s")
@@ -137,7 +143,7 @@ final class Gateway: LoopHandler {
         peer.isAuthDueSent = true
         hub.send(ServerMessage.authDue(at: peer.expiresAt), to: session)
       }
-      if let since = session.waitingSince, now - since >= .seconds(limits.slowSeconds) {
+      if let since = session.waitingSince, !session.isStalled, now - since >= .seconds(limits.slowSeconds) {
         return leave(peer, .tooSlow, "the socket has taken nothing for \(limits.slowSeconds) s")
       }
       if session.waitingMessages > limits.waitingMessagesMax { return leave(peer, .tooSlow, "too much waits") }

@@ -75,6 +75,8 @@ package final class Server: Sendable {
     transportConfiguration.dynamicPaths = ["/api/", "/healthz"]
     transportConfiguration.echoes = configuration.echoes
     transportConfiguration.limits.connectionsMax = configuration.connectionsMax
+    // What is posted is bounded by what asks for it; a completion that were dropped would leave a client waiting.
+    transportConfiguration.limits.mailboxMax = 1_000_000
     transportConfiguration.limits.connectionsPerAddressMax = configuration.connectionsPerAddressMax
     do {
       transport = try Transport(transportConfiguration) { loop in

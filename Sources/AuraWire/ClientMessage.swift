@@ -31,6 +31,8 @@ package struct Subscribe: Sendable {
   package var wantsPresence: Bool
   package var terms: [(column: RowFilter.Column, values: [Term])]
   package var cursor: Cursor?
+  /// Why a super admin looks into a clinic of others.
+  package var reason: String?
 
   /// A value of `where`.
   package enum Term: Sendable { case me, value(Value) }
@@ -78,6 +80,8 @@ package struct QueryMessage: Sendable {
   package var clinic: ID
   package var name: String
   package var args: JSON
+  /// Why a super admin asks about a clinic of others.
+  package var reason: String?
 }
 
 /// A frame that is not taken, and the close that follows if it ends the connection.
@@ -141,7 +145,7 @@ extension ClientMessage {
       return .query(
         QueryMessage(
           id: id, clinic: try fields.id("clinic"), name: try fields.text("name", bytesMax: 64),
-          args: try fields.objectOrEmpty("args")))
+          args: try fields.objectOrEmpty("args"), reason: fields.reason))
     case "ping": return .ping(id: id)
     case "auth": return .auth(id: id, token: try fields.text("token", bytesMax: tokenBytesMax))
     default: throw unknownType(type, re: id)
@@ -177,6 +181,8 @@ private struct Fields {
     guard let text = object[name]?.string, let id = ID(text) else { throw refuse(name, "`\(name)` is a UUID") }
     return id
   }
+
+  var reason: String? { object["reason"]?.string.map { String($0.prefix(500)) } }
 
   func objectOrEmpty(_ name: String) throws(WireFailure) -> JSON {
     switch object[name] {
@@ -241,6 +247,7 @@ extension Subscribe {
       for member in filter.members { terms.append(try Self.term(member, fields)) }
     }
     cursor = try Cursor(fields)
+    reason = fields.reason
   }
 
   private static func term(
@@ -295,7 +302,7 @@ extension CommandMessage {
     clinic = try fields.id("clinic")
     name = try fields.text("name", bytesMax: 64)
     args = try fields.objectOrEmpty("args")
-    reason = fields.object["reason"]?.string.map { String($0.prefix(500)) }
+    reason = fields.reason
     expect = []
     guard let expected = try fields.objectOrEmpty("expect").object else { return }
     guard expected.members.count <= 16 else { throw fields.refuse("expect", "`expect` names at most 16 rows") }

@@ -349,7 +349,8 @@ extension Commit {
   /// Appends `{"seq":…,"at":…,"cause":…,"changes":[…]}` for the changes that `admit` turns into an operation; appends
   /// nothing, and returns `false`, when there are none.
   package func append(
-    to writer: inout JSONWriter, hidden: (Table) -> [StaticString], admit: (RowChange) -> RowChange.Operation?
+    to writer: inout JSONWriter, showsCause: Bool, hidden: (Table) -> [StaticString],
+    admit: (RowChange) -> RowChange.Operation?
   ) -> Bool {
     var isOpen = false
     for change in changes {
@@ -361,7 +362,7 @@ extension Commit {
         writer.integer(seq)
         writer.name("at")
         writer.integer(at.milliseconds)
-        if !cause.isEmpty {
+        if showsCause, !cause.isEmpty {
           writer.name("cause")
           writer.verbatim(cause)
         }

@@ -98,7 +98,7 @@ import Testing
   }
 
   @Test func `commits that are ready together share a frame`() throws {
-    let world = World(seed: 2)
+    let world = World(seed: 2, frameBytes: 65_536)
     let client = Client(user: world.users[0], staff: world.staff[0], terms: [])
     client.connect(world, id: 1)
     world.read(0)
@@ -124,6 +124,61 @@ import Testing
     }
     let session = try #require(client.session)
     #expect(session.queue.count == 1)
+  }
+
+  @Test func `who comes while a snapshot is read is served from the same one, frame for frame`() throws {
+    let world = World(seed: 9)
+    let clients = (0..<4).map { _ in Client(user: world.users[0], staff: world.staff[0], terms: []) }
+    for _ in 0..<6 { world.write() }
+    world.publish(6)
+    clients[0].connect(world, id: 0)
+    world.read(0)
+    for (index, client) in clients.enumerated().dropFirst() { client.connect(world, id: UInt64(index)) }
+    #expect(world.reads.count == 1)
+    world.write()
+    world.publish(1)
+    world.finishRead(0)
+    for client in clients { client.receive() }
+    #expect(clients.allSatisfy { $0.faults == [] && $0.rows.count == world.rows.count })
+    world.write()
+    world.publish(1)
+    for client in clients { client.receive() }
+    #expect(clients.allSatisfy { $0.faults == [] && $0.cursor?.seq == 8 })
+  }
+
+  @Test func `a subscription that is replaced takes what waited of it along`() throws {
+    let world = World(seed: 10)
+    for _ in 0..<5 { world.write() }
+    world.publish(5)
+    let client = Client(user: world.users[0], staff: world.staff[0], terms: [])
+    client.connect(world, id: 1)
+    let session = try #require(client.session)
+    client.socket.room = 0
+    for _ in 0..<50 {
+      world.hub.subscribe(session, Subscribe(id: 2, clinic: world.clinic, tables: [.taskQueue]))
+      while !world.reads.isEmpty {
+        if world.reads[0].result == nil { world.read(0) }
+        world.finishRead(0)
+      }
+    }
+    let snapshots = session.queue.count { if case .stream = $0 { true } else { false } }
+    #expect(snapshots == 1, "one snapshot waits, not one for each time it was asked for")
+    #expect(session.subscriptionCount == 1)
+  }
+
+  @Test func `a long run of commits goes out in frames of the size that was promised`() throws {
+    let world = World(seed: 11, ringBytes: 1 << 20, frameBytes: 4_000)
+    let client = Client(user: world.users[0], staff: world.staff[0], terms: [])
+    client.connect(world, id: 1)
+    world.read(0)
+    world.finishRead(0)
+    client.receive()
+    for _ in 0..<60 { world.write() }
+    world.publish(60)
+    // One commit may go over the edge; two of these are smaller than half a frame.
+    #expect(client.socket.received.count > 5 && client.socket.received.allSatisfy { $0.count < 4_000 + 2_500 })
+    client.receive()
+    #expect(client.faults == [] && client.cursor?.seq == 60)
   }
 
   @Test func `a resume from memory asks no reader`() throws {
@@ -190,6 +245,44 @@ import Testing
     #expect(client.rows.isEmpty && client.codes == ["access_revoked"])
     #expect(world.closed.map(\.code) == [.accessRevoked])
     #expect(world.hub.streamCount == 0)
+  }
+
+  @Test func `of a customer do not reach to who did what`() throws {
+    let world = World(seed: 12)
+    let customer = ID(high: 3, low: 3)
+    let socket = World.Socket()
+    let session = world.hub.open(
+      id: 5, user: world.users[1], signIn: nil,
+      memberships: [Membership(clinic: world.clinic, role: nil, staff: nil, customer: customer)], outlet: socket)
+    world.hub.subscribe(session, Subscribe(id: 1, clinic: world.clinic, tables: [.workflowStates]))
+    var workflow = Workflow()
+    workflow.id = world.ids.next(at: world.now)
+    workflow.customerID = customer
+    workflow.cancelReason = "private"
+    let read = Hub.Load(epoch: "e1", seq: 0, oldest: 1, content: .snapshot(.first, parts: [Array("{}".utf8)]))
+    world.hub.loaded(world.reads[0].request.token, read)
+    socket.received = []
+    let cause = Array(#"{"command":"cancel","key":"k","by":"somebody"}"#.utf8)
+    world.hub.publish([
+      Commit(clinic: world.clinic, seq: 1, at: world.now, cause: cause, changes: [RowChange(inserting: workflow)])
+    ])
+    let text = String(decoding: socket.received.first ?? [], as: UTF8.self)
+    #expect(text.contains(workflow.id.description))
+    #expect(!text.contains("cause") && !text.contains("somebody") && !text.contains("private"))
+  }
+
+  @Test func `of a super admin without a membership need a reason`() throws {
+    let world = World(seed: 13)
+    let socket = World.Socket()
+    let session = world.hub.open(
+      id: 6, user: world.users[2], signIn: nil, memberships: [], isSuperAdmin: true, outlet: socket)
+    var wish = Subscribe(id: 1, clinic: world.clinic, tables: [.taskQueue])
+    world.hub.subscribe(session, wish)
+    #expect(world.reads.isEmpty && String(decoding: socket.received[0], as: UTF8.self).contains("forbidden"))
+    wish.reason = "a complaint"
+    world.hub.subscribe(session, wish)
+    #expect(world.reads.count == 1)
+    #expect(world.intrusions == [nil, "a complaint"])
   }
 
   @Test func `that change with a role end the old streams and leave the connection`() throws {

@@ -54,6 +54,8 @@ final class World {
   var reads: [(request: Hub.LoadRequest, result: Hub.Load?)] = []
   private(set) var hub: Hub! = nil
   var closed: [(user: ID, code: CloseReason)] = []
+  /// Looks into the clinic by strangers: the reason that was given.
+  var intrusions: [String?] = []
 
   init(seed: UInt64, ringBytes: Int = 6_000, frameBytes: Int = 2_000) {
     random = Random(state: seed)
@@ -70,6 +72,7 @@ final class World {
         load: { [unowned self] in reads.append(($0, nil)) },
         close: { [unowned self] session, code, _ in closed.append((session.user, code)) },
         presence: { _, _ in }, membershipChanged: { _, _ in },
+        intrusion: { [unowned self] _, _, reason in intrusions.append(reason) },
         now: { [unowned self] in now }))
   }
 
