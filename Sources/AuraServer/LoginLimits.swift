@@ -49,7 +49,7 @@ struct LoginLimits: Sendable {
     accounts.giveBack(account)
   }
 
-  /// Takes one of an address's refreshes, or tells how long there is none.
+  /// Takes one of an address's refreshes or logouts, or tells how long there is none.
   mutating func takeRefresh(address: String, now: Instant) -> Span? {
     let network = Self.network(of: address)
     if let wait = refreshes.wait(network, now: now) { return wait }

@@ -8,8 +8,6 @@ import AuraSodium
 /// things at no cost: a browser whose answer was lost, or two tabs that refreshed at once, get the same successor
 /// again; and any older secret of the chain can be told from a guess, so that a stolen one ends the session.
 struct RefreshToken: Sendable, Equatable {
-  /// How long the last secret still gets its successor.
-  static let grace = Span.seconds(60)
   /// How far back an older secret is recognised: at one refresh in 15 minutes, ten days.
   static let stepsMax = 1_000
 
@@ -44,25 +42,33 @@ struct RefreshToken: Sendable, Equatable {
   enum Standing: Equatable {
     /// The current one: it gets its successor, which becomes the current one.
     case current(RefreshToken)
-    /// The one before, moments ago: it gets the one that is current already.
+    /// The one before: it gets the one that is current already, however late it asks. Nobody has shown that one yet,
+    /// so that its answer may have been lost on the way to a tablet that then slept. Whoever has a copy of this one
+    /// gets no more than the browser would: once either of the two has gone on twice, the other's is an older one.
     case justReplaced(RefreshToken)
-    /// Used and replaced before: it, or what replaced it, is in the wrong hands.
+    /// Used and replaced before, and its successor too: it, or what replaced it, is in the wrong hands.
     case stolen
     /// Never a token of this session.
     case unknown
   }
 
-  func standing(current: [UInt8], rotatedAt: Instant?, now: Instant, key: [UInt8]) -> Standing {
+  /// Walks the chain, a millisecond or two for what is not in it: nothing for the writer's thread.
+  func standing(current: [UInt8], key: [UInt8]) -> Standing {
+    if let near = nearStanding(current: current, key: key) { return near }
     var next = successor(key: key)
-    if Sodium.areEqual(digest, current) { return .current(next) }
-    if Sodium.areEqual(next.digest, current) {
-      guard let rotatedAt, now - rotatedAt <= Self.grace else { return .stolen }
-      return .justReplaced(next)
-    }
     for _ in 0..<Self.stepsMax {
       next = next.successor(key: key)
       if Sodium.areEqual(next.digest, current) { return .stolen }
     }
     return .unknown
+  }
+
+  /// The standing of the current token and of the one before it; `nil` of any other, of which only the walk tells
+  /// whether it was ever one.
+  func nearStanding(current: [UInt8], key: [UInt8]) -> Standing? {
+    let next = successor(key: key)
+    if Sodium.areEqual(digest, current) { return .current(next) }
+    if Sodium.areEqual(next.digest, current) { return .justReplaced(next) }
+    return nil
   }
 }

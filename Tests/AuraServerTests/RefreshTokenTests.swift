@@ -6,7 +6,6 @@ import Testing
 @Suite struct RefreshTokenTests {
   private static let session = ID(high: 0x0199_0000_0000_7abc, low: 0x8000_0000_0000_0002)
   private static let key = [UInt8](repeating: 5, count: 32)
-  private static let now = Instant(milliseconds: 1_770_000_000_000)
 
   /// The first token and those after it.
   private static func chain(_ count: Int) -> [RefreshToken] {
@@ -26,27 +25,32 @@ import Testing
 
   @Test func `the current one gets the next, each time the same`() {
     let chain = Self.chain(3)
-    let standing = chain[1].standing(current: chain[1].digest, rotatedAt: nil, now: Self.now, key: Self.key)
+    let standing = chain[1].standing(current: chain[1].digest, key: Self.key)
     #expect(standing == .current(chain[2]))
-    #expect(chain[1].standing(current: chain[1].digest, rotatedAt: nil, now: Self.now, key: Self.key) == standing)
+    #expect(chain[1].standing(current: chain[1].digest, key: Self.key) == standing)
     #expect(chain[2].digest != chain[1].digest)
   }
 
-  @Test func `the last one gets the current one for a minute, for the tab that asked at the same time`() {
+  @Test func `the one before gets the current one, for the answer that was lost`() {
     let chain = Self.chain(3)
-    func standing(_ age: Span) -> RefreshToken.Standing {
-      chain[1].standing(current: chain[2].digest, rotatedAt: Self.now, now: Self.now + age, key: Self.key)
+    #expect(chain[1].standing(current: chain[2].digest, key: Self.key) == .justReplaced(chain[2]))
+  }
+
+  @Test func `the near look tells of the last two what the walk tells, and of others nothing`() {
+    let chain = Self.chain(4)
+    for token in [chain[2], chain[3]] {
+      let near = token.nearStanding(current: chain[3].digest, key: Self.key)
+      #expect(near != nil && near == token.standing(current: chain[3].digest, key: Self.key))
     }
-    #expect(standing(.seconds(0)) == .justReplaced(chain[2]))
-    #expect(standing(.seconds(60)) == .justReplaced(chain[2]))
-    #expect(standing(Span(milliseconds: 60_001)) == .stolen)
-    #expect(standing(.seconds(-3_600)) == .justReplaced(chain[2]))
+    for token in [chain[0], chain[1], RefreshToken(session: Self.session)] {
+      #expect(token.nearStanding(current: chain[3].digest, key: Self.key) == nil)
+    }
   }
 
   @Test(arguments: [2, 3, 10, 1_000])
   func `an older one tells that somebody has it who should not`(steps: Int) {
     let chain = Self.chain(steps + 1)
-    let standing = chain[0].standing(current: chain[steps].digest, rotatedAt: Self.now, now: Self.now, key: Self.key)
+    let standing = chain[0].standing(current: chain[steps].digest, key: Self.key)
     #expect(standing == .stolen)
   }
 
@@ -55,10 +59,10 @@ import Testing
     let other = RefreshToken(session: Self.session)
     let moved = RefreshToken(session: ID(high: 1, low: 2), secret: chain[0].secret)
     for token in [other, moved] {
-      #expect(token.standing(current: chain[2].digest, rotatedAt: Self.now, now: Self.now, key: Self.key) == .unknown)
+      #expect(token.standing(current: chain[2].digest, key: Self.key) == .unknown)
     }
     let foreign = chain[0].standing(
-      current: chain[2].digest, rotatedAt: Self.now, now: Self.now, key: [UInt8](repeating: 6, count: 32))
+      current: chain[2].digest, key: [UInt8](repeating: 6, count: 32))
     #expect(foreign == .unknown)
   }
 }

@@ -90,6 +90,17 @@ final class House: Sendable {
   var now: Instant { clock.value.withLock { $0 } }
   func move(_ span: Span) { clock.value.withLock { $0 = $0 + span } }
 
+  /// Runs `work` while the writer is held up: what needs it would wait for ever.
+  func withoutWriter(_ work: () async throws -> Void) async rethrows {
+    let held = DispatchSemaphore(value: 0)
+    store.write { _ in
+      held.wait()
+    } then: { _ in
+    }
+    defer { held.signal() }
+    try await work()
+  }
+
   /// What the hub was told to close.
   var signals: [Signal] {
     seen.signals.withLock { $0 }.filter { if case .sessionRevoked = $0 { true } else { false } }

@@ -150,7 +150,22 @@ import Testing
     #expect(await house.post("refresh", cookie: second.cookie).status == 200)
   }
 
-  @Test(arguments: [1, 2, 7])
+  @Test func `a tablet whose answer was lost goes on where it was, though it slept meanwhile`() async throws {
+    let house = try await House.open()
+    defer { house.close() }
+    let cookie = try #require(await house.post("login", House.right).cookie)
+    let lost = await house.post("refresh", cookie: cookie).cookie
+    house.move(.hours(8))
+    let again = await house.post("refresh", cookie: cookie)
+    #expect(again.status == 200 && again.cookie == lost)
+    let next = await house.post("refresh", cookie: again.cookie)
+    #expect(next.status == 200 && house.signals.isEmpty)
+    // From the first use of the successor on, the old one is an old one.
+    #expect(await house.post("refresh", cookie: cookie).status == 401)
+    #expect(house.signals.count == 1)
+  }
+
+  @Test(arguments: [2, 3, 7])
   func `a cookie that comes back after it was replaced ends the session for everybody`(steps: Int) async throws {
     let house = try await House.open()
     defer { house.close() }
@@ -190,6 +205,19 @@ import Testing
     #expect(await house.post("refresh", cookie: cookie).status == 401)
   }
 
+  @Test(.timeLimit(.minutes(1))) func `what is no session's cookie costs the writer nothing`() async throws {
+    let house = try await House.open()
+    defer { house.close() }
+    let cookie = try #require(await house.post("login", House.right).cookie)
+    let session = try #require(RefreshToken(cookie)).session
+    await house.withoutWriter {
+      for guess in [RefreshToken(session: session), RefreshToken(session: house.user)] {
+        #expect(await house.post("refresh", cookie: guess.text).status == 401)
+        #expect(await house.post("logout", cookie: guess.text).status == 200)
+      }
+    }
+  }
+
   // MARK: Logout
 
   @Test func `logout ends the session and tells the hub, by cookie or by token, and again is no error`() async throws {
@@ -211,5 +239,15 @@ import Testing
     #expect(try await house.identity(claims)?.session == .revoked)
     #expect(house.signals.count == 2)
     #expect(await house.post("logout").status == 200)
+  }
+  @Test func `logouts of an address have the limit of its refreshes`() async throws {
+    let house = try await House.open()
+    defer { house.close() }
+    let guess = RefreshToken(session: house.user).text
+    for _ in 0..<120 { #expect(await house.post("logout", cookie: guess).status == 200) }
+    #expect(await house.post("logout", cookie: guess).essence.0 == 429)
+    #expect(await house.post("logout").status == 200)
+    house.move(.seconds(1))
+    #expect(await house.post("logout", cookie: guess).status == 200)
   }
 }
