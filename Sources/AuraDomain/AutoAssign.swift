@@ -1,7 +1,10 @@
 /// A stretch of time that somebody is booked for, end excluded.
-struct Slot: Equatable {
+package struct Slot: Equatable {
   var start: Instant
   var end: Instant
+
+  /// The longest appointment there is: what began earlier than that before a slot is over by then.
+  package static let minutesMax = 720
 
   init(start: Instant, minutes: Int) {
     self.start = start
@@ -55,12 +58,13 @@ extension Draft {
     return Refusal(.badRequest, "\(name) \(words).", details: .object(details))
   }
 
-  /// The cases that someone is booked for within a slot.
+  /// The cases that someone is booked for within a slot. The lower bound of the start leaves the years before unread.
   func bookings(of staff: ID, in slot: Slot, except workflow: ID?) throws -> [Workflow] {
     try rows(
       Workflow.self,
       Selection(
         .equal("assigned_beautician_id", .id(staff)), .less("scheduled_start", .instant(slot.end)),
+        .atLeast("scheduled_start", .instant(slot.start - .minutes(Slot.minutesMax))),
         .greater("scheduled_end", .instant(slot.start)), .equal("status", .word(WorkflowStatus.active)),
         .oneOf("current_stage", [.word(Stage.treatmentScheduled), .word(Stage.inTreatment)]),
         order: [.ascending("scheduled_start")])

@@ -221,7 +221,7 @@ extension Arguments {
   fileprivate mutating func scheduleAppointment() throws(Refusal) -> ScheduleAppointment {
     var command = ScheduleAppointment(step: try step(), scheduledTime: try instant("scheduledTime"))
     command.beautician = try optionalID("beauticianId")
-    command.durationMinutes = try optionalInteger("durationMinutes", in: 5...720)
+    command.durationMinutes = try optionalInteger("durationMinutes", in: 5...Slot.minutesMax)
     command.treatment = try optionalID("treatmentId")
     command.room = try optionalText("room", bytesMax: Size.word)
     command.priority = try optionalWord("priority", TaskPriority.self, aliases: Alias.priorities)

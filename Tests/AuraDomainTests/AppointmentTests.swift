@@ -41,6 +41,26 @@ import Testing
     if isTaken { #expect(refusal?.details["workflow_id"]?.id == first) }
   }
 
+  @Test func `is looked for among the day's, not among all that ever were`() throws {
+    let world = World()
+    let long = try world.scheduled("A", phone: "0811111111", at: World.start + .hours(1))
+    var command = ScheduleAppointment(step: WorkflowStep(long), scheduledTime: World.start + .hours(1))
+    command.durationMinutes = Slot.minutesMax
+    try world.run(.scheduleAppointment(command), as: .s1)
+    let rows = CountingRows(world.rows)
+    let draft = Draft(
+      rows: rows, actor: world.actor(.s1), now: world.now, seq: 1, commandKey: nil,
+      ids: IDGenerator(random: SplitMix64(state: 2)))
+    let end = World.start + .hours(13)
+    // The longest there is still counts in its last minute …
+    #expect(
+      try draft.bookings(of: world.id(.b1), in: Slot(start: end - .minutes(1), minutes: 60), except: nil).count == 1)
+    #expect(rows.reached == 1)
+    // … and is not even looked at from then on.
+    #expect(try draft.bookings(of: world.id(.b1), in: Slot(start: end + .minutes(1), minutes: 60), except: nil).isEmpty)
+    #expect(rows.reached == 1)
+  }
+
   @Test func `overlaps where an owner or admin says why, and only there`() throws {
     let world = World()
     let slot = World.start + .hours(3)
@@ -161,4 +181,31 @@ import Testing
     world.now = world.now + .hours(2)
     #expect(world.refusal(.noShow(WorkflowStep(w)), as: .s1)?.details["checked_in_at"] != nil)
   }
+}
+
+/// Counts the cases that an index on the beautician and the start leads to.
+private final class CountingRows: ClinicRows {
+  private let rows: MemoryRows
+  private(set) var reached = 0
+
+  init(_ rows: MemoryRows) { self.rows = rows }
+
+  var clinicID: ID { rows.clinicID }
+  func row<R: Row>(_ type: R.Type, _ id: ID) throws -> R? { try rows.row(type, id) }
+  func rows<R: Row>(_ type: R.Type, _ selection: Selection) throws -> [R] {
+    var reach = Selection()
+    reach.conditions = selection.conditions.filter { condition in
+      switch condition {
+      case .equal(let column, _): "\(column)" == "assigned_beautician_id"
+      case .less(let column, _), .atMost(let column, _), .greater(let column, _), .atLeast(let column, _):
+        "\(column)" == "scheduled_start"
+      default: false
+      }
+    }
+    reached += try rows.rows(type, reach).count
+    return try rows.rows(type, selection)
+  }
+  func counter(_ name: String) throws -> Int { try rows.counter(name) }
+  func user(_ id: ID) throws -> User? { try rows.user(id) }
+  func userExists(_ id: ID) throws -> Bool { try rows.userExists(id) }
 }

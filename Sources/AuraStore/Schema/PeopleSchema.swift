@@ -94,7 +94,7 @@ extension Schema {
       clinic_id TEXT NOT NULL REFERENCES clinics (id),
       names JSON NOT NULL,
       category TEXT,
-      duration_minutes BIGINT NOT NULL CHECK (duration_minutes > 0),
+      duration_minutes BIGINT NOT NULL CHECK (duration_minutes BETWEEN 1 AND 720),
       price_st BIGINT NOT NULL CHECK (price_st >= 0),
       requires_consent BOOLEAN NOT NULL DEFAULT FALSE,
       required_skill TEXT,
