@@ -214,14 +214,27 @@ extension Draft {
         ])
     }
     try actor.permit(.claimTask, isOwn: owns(task), reason: reason)
+    let workflow = try workflow(task.workflowID)
+    let claimed = ActionRecord(.reassign, data: ["claimed": true])
     if task.taskType == .performTreatment {
-      try handOver(
-        try workflow(task.workflowID), beautician: staff, record: ActionRecord(.reassign, data: ["claimed": true]),
-        override: false)
+      try handOver(workflow, beautician: staff, record: claimed, override: false)
+    } else if TaskTemplate.of(task.taskType).role == .sales, try hasNoSeller(workflow) {
+      // Only the case's seller may do what the task asks for: with the seller gone, the task alone would be of no use.
+      var record = claimed
+      record.data["previous_sales_id"] = .id(workflow.assignedSalesID)
+      record.data["sales_id"] = .id(staff)
+      try handOver(workflow, sales: staff, record: record, override: false)
     } else {
-      try changeTask(task, try workflow(task.workflowID)) { $0.assignedTo = staff }
+      try changeTask(task, workflow) { $0.assignedTo = staff }
     }
     return try taskOutcome(task)
+  }
+
+  /// Whether a case that goes on has nobody who sells: its seller has left the clinic, or does other work there.
+  private func hasNoSeller(_ workflow: Workflow) throws -> Bool {
+    guard workflow.status == .active else { return false }
+    guard let id = workflow.assignedSalesID, let seller = try row(StaffMember.self, id) else { return true }
+    return !seller.isActive || seller.role == .staff
   }
 
   mutating func updateTask(_ command: UpdateTask) throws -> JSON {

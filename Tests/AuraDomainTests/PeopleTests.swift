@@ -32,6 +32,35 @@ import Testing
     try world.run(.complete(running), as: .b2)
   }
 
+  @Test func `who sells for a clinic no more leaves cases that go to whoever claims their work`() throws {
+    let world = World()
+    let w = try world.lead()
+    let other = try world.lead("B", phone: "0822222222", as: .s2)
+    func propose(_ w: ID, by person: World.Person) throws -> ID {
+      let result = try world.run(.createTask(CreateTask(workflow: w, type: .sendProposal)), as: person)
+      return try #require(result["taskId"]?.id)
+    }
+    let (left, theirs) = (try propose(w, by: .s1), try propose(other, by: .s2))
+    try world.run(revoke(world, .s1), as: .a1)
+    let task = try world.task(left)
+    #expect(task.assignedTo == nil)
+    #expect(world.refusal(.confirmPayment(world.payment(w)), as: .s2)?.code == .forbidden)
+    try world.run(.claimTask(TaskStep(task.id)), as: .s2)
+    #expect(try world.task(task.id).assignedTo == world.id(.s2))
+    let workflow = try world.workflow(w)
+    #expect(workflow.assignedSalesID == world.id(.s2))
+    #expect(try world.rows.row(Customer.self, workflow.customerID)?.assignedSalesID == world.id(.s2))
+    let action = try #require(world.actions(w).last)
+    #expect(action.type == .reassign && action.data["claimed"] == true)
+    #expect(action.data["previous_sales_id"]?.id == world.id(.s1))
+    #expect(world.events.contains { $0.eventType == .workflowUpdated })
+    try world.run(.confirmPayment(world.payment(w)), as: .s2)
+    // A colleague who is there keeps the case; the task alone goes over.
+    try world.run(.setDuty(SetDuty(duty: .off)), as: .s2)
+    try world.run(.claimTask(TaskStep(theirs)), as: .desk)
+    #expect(try world.workflow(other).assignedSalesID == world.id(.s2))
+  }
+
   @Test func `who goes off duty gives back what is for today, and keeps tomorrow`() throws {
     let world = World()
     let today = try world.scheduled("A", phone: "0811111111", at: World.start + .hours(2))
