@@ -200,14 +200,19 @@ private struct Reading {
     var selection = Selection(order: [.ascending("id")])
     if !includeInactive { selection.conditions.append(.equal("is_active", .integer(1))) }
     let members = try rows.rows(StaffMember.self, selection)
-    let ids = members.map { Value.id($0.id) }
     let calendar = try calendar()
-    let loads = try Load.of(
-      members.map(\.id), on: now, now: now, calendar: calendar,
-      open: try rows.rows(Task.self, Selection(.oneOf("assigned_to", ids), .oneOf("status", Load.openStatus))),
-      completed: try rows.rows(
+    var open: [Task] = []
+    var completed: [Task] = []
+    // A statement takes a thousand values or so.
+    for first in stride(from: 0, to: members.count, by: 500) {
+      let ids = members[first..<min(first + 500, members.count)].map { Value.id($0.id) }
+      open += try rows.rows(Task.self, Selection(.oneOf("assigned_to", ids), .oneOf("status", Load.openStatus)))
+      completed += try rows.rows(
         Task.self,
-        Selection(.oneOf("completed_by", ids), .atLeast("completed_at", .instant(calendar.dayStart(now))))))
+        Selection(.oneOf("completed_by", ids), .atLeast("completed_at", .instant(calendar.dayStart(now)))))
+    }
+    let loads = try Load.of(
+      members.map(\.id), on: now, now: now, calendar: calendar, open: open, completed: completed)
     return [
       "staff": .array(
         try members.map { member in

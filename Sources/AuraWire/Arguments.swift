@@ -148,17 +148,19 @@ struct Arguments {
     try required(name, try optionalWord(name, type, aliases: aliases))
   }
 
-  /// One word or a list of words.
+  /// One word or a list of words, each once: no list is longer than there are words.
   mutating func words<E: RawRepresentable<String> & CaseIterable>(
     _ name: String, _ type: E.Type, aliases: [String: E] = [:]
   ) throws(Refusal) -> [E] {
     guard let (name, value) = try value(name) else { return [] }
     let entries = value.array ?? [value]
+    guard entries.count <= E.allCases.count else { throw bad(name, "at most \(E.allCases.count) entries") }
     var words: [E] = []
     for (index, entry) in entries.enumerated() {
       let place = value.array == nil ? "\(path).\(name)" : "\(path).\(name)[\(index)]"
       guard let text = entry.string else { throw Self.bad(place, "text is expected") }
-      words.append(try word(text, at: place, aliases: aliases))
+      let word = try word(text, at: place, aliases: aliases)
+      if !words.contains(where: { $0.rawValue == word.rawValue }) { words.append(word) }
     }
     return words
   }

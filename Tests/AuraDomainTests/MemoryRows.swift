@@ -22,6 +22,9 @@ final class MemoryRows: ClinicRows {
   func row<R: Row>(_ type: R.Type, _ id: ID) throws -> R? { tables[R.table]?[id] as? R }
 
   func rows<R: Row>(_ type: R.Type, _ selection: Selection) throws -> [R] {
+    for case .oneOf(_, let values) in selection.conditions where values.count > 1_000 {
+      throw Broken(description: "\(values.count) values in one statement")
+    }
     var candidates: [any Row]?
     for case .equal(let name, .text(let text)) in selection.conditions where "\(name)" == "workflow_id" {
       candidates = ID(text).flatMap { byWorkflow[R.table]?[$0] }?.compactMap { tables[R.table]?[$0] } ?? []

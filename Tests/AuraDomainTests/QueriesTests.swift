@@ -3,6 +3,24 @@ import Testing
 @testable import AuraDomain
 
 @Suite struct `A query` {
+  @Test func `of the staff is answered for a clinic of any size`() throws {
+    let world = World()
+    let w = try world.scheduled()
+    for _ in 0..<1_001 {
+      var member = StaffMember()
+      member.id = world.newID()
+      member.clinicID = world.rows.clinicID
+      member.userID = world.newID()
+      world.rows.put(member)
+    }
+    let staff = try #require(try world.ask(.staff(includeInactive: false), as: .o1)["staff"]?.array)
+    #expect(staff.count == 1_008)
+    let b1 = staff.first { $0["id"]?.id == world.id(.b1) }
+    #expect(
+      b1?["today"]?["open_tasks"]
+        == .integer(world.rows.of(Task.self, w).filter { $0.assignedTo == world.id(.b1) }.count))
+  }
+
   @Test func `for a case's history names actors and how long each step took`() throws {
     let world = World()
     let w = try world.scheduled(at: World.start + .hours(1))

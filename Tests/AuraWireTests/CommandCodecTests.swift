@@ -194,6 +194,18 @@ private struct Unexpected: Error {}
     #expect(filter.assigned == .me)
     #expect(filter.search == "081")
     #expect(filter.limit == 5)
+    // Each word once, however often it was given; no list that the database would choke on.
+    let all = Stage.allCases.map(\.rawValue)
+    func stages(_ list: [String]) throws -> [Stage] {
+      let args = JSON.object(["stage": .array(list.map(JSON.string))])
+      guard case .clinicWorkflows(let filter) = try Query.decode(name: "clinicWorkflows", args: args) else {
+        throw Unexpected()
+      }
+      return filter.stages
+    }
+    #expect(try stages(all) == Stage.allCases)
+    #expect(try stages(["scanned", "scanned"]) == [.scanned])
+    #expect(throws: Refusal.self) { try stages(all + ["scanned"]) }
     for name in Query.names where name != "workflowHistory" {
       #expect(try Query.decode(name: name, args: .null).name == name)
     }
