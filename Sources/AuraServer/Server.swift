@@ -72,6 +72,7 @@ package final class Server: Sendable {
         path: "/ws", subprotocol: ServerMessage.protocolName, messageBytesMax: configuration.limits.frameBytes)
     ]
     transportConfiguration.allowedOrigins = configuration.allowedOrigins
+    transportConfiguration.trustedProxies = configuration.trustedProxies
     transportConfiguration.dynamicPaths = ["/api/", "/healthz"]
     transportConfiguration.echoes = configuration.echoes
     transportConfiguration.limits.connectionsMax = configuration.connectionsMax

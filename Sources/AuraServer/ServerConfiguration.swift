@@ -10,6 +10,8 @@ package struct ServerConfiguration: Sendable {
   package var loops = 1
   package var tls: (certificate: String, key: String)?
   package var allowedOrigins: Set<String> = []
+  /// Addresses of proxies in front whose word counts about who asks, and whether by TLS.
+  package var trustedProxies: Set<String> = []
   /// Serves `/echo`, for conformance suites only.
   package var echoes = false
   /// PEM files of an identity provider's public keys, with the issuer that they sign for.

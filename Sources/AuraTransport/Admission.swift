@@ -4,22 +4,32 @@ import Synchronization
 final class Admission: Sendable {
   let connectionsMax: Int
   let perAddressMax: Int
+  /// Addresses behind which many people are: their sockets count for whom they were opened, see `pass`.
+  let proxies: Set<String>
   private let counts = Mutex(Counts())
 
   private struct Counts {
     var total = 0
     var byAddress: [String: Int] = [:]
+
+    mutating func leave(_ address: String) {
+      let left = byAddress[address, default: 1] - 1
+      byAddress[address] = left > 0 ? left : nil
+    }
   }
 
-  init(connectionsMax: Int, perAddressMax: Int) {
+  init(connectionsMax: Int, perAddressMax: Int, proxies: Set<String> = []) {
     self.connectionsMax = connectionsMax
     self.perAddressMax = perAddressMax
+    self.proxies = proxies
   }
 
   /// Takes a place, or says that there is none. A place taken is given back with `leave`.
   func enter(_ address: String) -> Bool {
     counts.withLock { counts in
-      guard counts.total < connectionsMax, counts.byAddress[address, default: 0] < perAddressMax else { return false }
+      guard counts.total < connectionsMax,
+        proxies.contains(address) || counts.byAddress[address, default: 0] < perAddressMax
+      else { return false }
       counts.total += 1
       counts.byAddress[address, default: 0] += 1
       return true
@@ -29,8 +39,18 @@ final class Admission: Sendable {
   func leave(_ address: String) {
     counts.withLock { counts in
       counts.total -= 1
-      let left = counts.byAddress[address, default: 1] - 1
-      counts.byAddress[address] = left > 0 ? left : nil
+      counts.leave(address)
+    }
+  }
+
+  /// Counts a proxy's socket as the client's from now on, unless that one has as many as it may.
+  func pass(from proxy: String, to client: String) -> Bool {
+    counts.withLock { counts in
+      if proxy == client { return true }
+      guard counts.byAddress[client, default: 0] < perAddressMax else { return false }
+      counts.leave(proxy)
+      counts.byAddress[client, default: 0] += 1
+      return true
     }
   }
 

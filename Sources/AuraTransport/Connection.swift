@@ -12,8 +12,8 @@ package final class Connection {
 
   /// Unique within the process.
   package let id: UInt64
-  /// The other end's address, without its port.
-  package let peer: String
+  /// The other end's address, without its port; of a WebSocket through a trusted proxy, the client's.
+  package internal(set) var peer: String
   package let isEncrypted: Bool
   /// The handler's own, for instance its session.
   package var user: AnyObject?

@@ -8,7 +8,7 @@ import CLibWebSockets
 
 // The door to the system's sockets: what is done before libwebsockets has them.
 
-enum SocketAddress {
+package enum SocketAddress {
   /// `192.0.2.1` or `2001:db8::1`; an IPv4 address that came in over IPv6 is written as IPv4.
   static func text(_ address: sockaddr_storage) -> String {
     var address = address
@@ -33,6 +33,25 @@ enum SocketAddress {
       let text = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
       return text.hasPrefix("::ffff:") ? String(text.dropFirst(7)) : text
     }
+  }
+}
+
+extension SocketAddress {
+  /// An IPv4 or IPv6 address as `text` would write it; `nil` for what is none, a name for instance.
+  package static func canonical(_ text: String) -> String? {
+    var storage = sockaddr_storage()
+    let isRead = withUnsafeMutablePointer(to: &storage) { pointer -> Bool in
+      let isV4 = pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+        $0.pointee.sin_family = sa_family_t(AF_INET)
+        return inet_pton(AF_INET, text, &$0.pointee.sin_addr) == 1
+      }
+      if isV4 { return true }
+      return pointer.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) {
+        $0.pointee.sin6_family = sa_family_t(AF_INET6)
+        return inet_pton(AF_INET6, text, &$0.pointee.sin6_addr) == 1
+      }
+    }
+    return isRead ? self.text(storage) : nil
   }
 }
 

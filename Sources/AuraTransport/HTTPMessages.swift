@@ -9,8 +9,9 @@ package struct HTTPRequest: Sendable {
   /// Names in lower case; a header that came more than once is joined with commas.
   package var headers: [String: String]
   package var body: [UInt8]
-  /// The address of the socket's other end.
+  /// The address of the socket's other end, or what a trusted proxy there says whom it speaks for.
   package var peer: String
+  /// Whether the client's way to the hub, or to the trusted proxy, is encrypted.
   package var isEncrypted: Bool
 
   package func header(_ name: String) -> String? { headers[name.lowercased()] }

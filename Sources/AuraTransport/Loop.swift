@@ -22,6 +22,7 @@ final class Loop {
   private let admission: Admission
   private let requestRules: RequestRules
   private let handshakeRules: HandshakeRules
+  private let forwarding: Forwarding
   private let files: StaticFiles?
   private let echoEndpoint: WebSocketEndpoint
   private(set) var handler: (any LoopHandler)?
@@ -48,6 +49,7 @@ final class Loop {
     handshakeRules = HandshakeRules(
       endpoints: configuration.webSockets, allowedOrigins: configuration.allowedOrigins,
       isEncrypted: configuration.tls != nil, echoPath: configuration.echoes ? "/echo" : nil)
+    forwarding = Forwarding(trustedProxies: configuration.trustedProxies)
     echoEndpoint = WebSocketEndpoint(
       path: "/echo", subprotocol: "", messageBytesMax: configuration.limits.echoMessageBytesMax)
     if let root = configuration.staticRoot {
@@ -187,7 +189,17 @@ final class Loop {
   }
 
   func upgrade(_ connection: Connection, _ head: RequestHead) -> UpgradeAnswer {
-    switch handshakeRules.decide(head) {
+    let client = forwarding.client(of: head, peer: connection.peer, isEncrypted: connection.isEncrypted)
+    var rules = handshakeRules
+    rules.isEncrypted = client.isEncrypted
+    var decision = rules.decide(head)
+    if case .refuse = decision {
+    } else if admission.pass(from: connection.peer, to: client.address) {
+      connection.peer = client.address
+    } else {
+      decision = .refuse(status: 503, text: "too many connections of this address", headers: ["Retry-After: 10"])
+    }
+    switch decision {
     case .endpoint(let place):
       connection.endpoint = place
       connection.path = configuration.webSockets[place].path
@@ -280,9 +292,10 @@ final class Loop {
       answer(connection, exchange, response)
     case .dynamic(let path, let bodyBytes):
       exchange.missingBytes = bodyBytes
+      let client = forwarding.client(of: head, peer: connection.peer, isEncrypted: connection.isEncrypted)
       exchange.request = HTTPRequest(
-        method: head.method, path: path, query: head.query, headers: head.headers, body: [], peer: connection.peer,
-        isEncrypted: connection.isEncrypted)
+        method: head.method, path: path, query: head.query, headers: head.headers, body: [], peer: client.address,
+        isEncrypted: client.isEncrypted)
       if bodyBytes == 0 { return dispatch(connection, exchange) }
       watch(connection, seconds: limits.requestSeconds)
       if head.tokens(of: "expect").contains("100-continue") {

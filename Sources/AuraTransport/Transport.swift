@@ -31,7 +31,9 @@ package final class Transport<Handler: LoopHandler>: Sendable {
     let count = max(1, configuration.loops)
     let descriptors = Descriptors.raiseLimit()
     connectionsMax = max(1, min(limits.connectionsMax, descriptors - limits.descriptorReserve - 16 * count))
-    admission = Admission(connectionsMax: connectionsMax, perAddressMax: limits.connectionsPerAddressMax)
+    admission = Admission(
+      connectionsMax: connectionsMax, perAddressMax: limits.connectionsPerAddressMax,
+      proxies: configuration.trustedProxies)
     let listeners = try Listeners.open(
       host: configuration.host, port: configuration.port, count: count, sendBufferBytes: limits.socketSendBufferBytes)
     port = listeners.port

@@ -13,6 +13,9 @@ package struct TransportConfiguration: Sendable {
   package var webSockets: [WebSocketEndpoint] = []
   /// Origins besides the server's own, as a browser writes them: `https://desk.example`.
   package var allowedOrigins: Set<String> = []
+  /// Addresses of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, as `SocketAddress.canonical`
+  /// writes them.
+  package var trustedProxies: Set<String> = []
   /// Paths that `LoopHandler.http` answers: an exact path, or everything below one that ends in `/`.
   package var dynamicPaths: [String] = []
   /// Serves `/echo`: returns every message, for conformance suites only.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import AuraServer
+import AuraTransport
 import Foundation
 import Logging
 
@@ -59,6 +60,12 @@ struct TrustOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Address of a proxy in front that ends TLS; may be repeated. Its X-Forwarded-For and X-Forwarded-Proto are "
+        + "believed; it passes Host on. Of anybody else they are ignored.", valueName: "address"))
+  var trustedProxy: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
       "Public key (PEM; RSA for RS256, P-256 for ES256) of an identity provider whose access tokens are taken. "
         + "Their sub is a user's id, their aud is aura.", valueName: "file"))
   var jwtPublicKey: String?
@@ -70,6 +77,9 @@ struct TrustOptions: ParsableArguments {
     guard (jwtPublicKey == nil) == (jwtIssuer == nil) else {
       throw ValidationError("--jwt-public-key and --jwt-issuer go together: name both or neither.")
     }
+    for address in trustedProxy where SocketAddress.canonical(address) == nil {
+      throw ValidationError("--trusted-proxy is an IPv4 or IPv6 address such as 10.0.0.5, not \(address).")
+    }
     for origin in allowOrigin {
       let parts = URLComponents(string: origin)
       guard parts?.scheme == "http" || parts?.scheme == "https", parts?.host != nil, parts?.path == "" else {
@@ -80,6 +90,7 @@ struct TrustOptions: ParsableArguments {
 
   func apply(to configuration: inout ServerConfiguration) {
     configuration.allowedOrigins = Set(allowOrigin)
+    configuration.trustedProxies = Set(trustedProxy.compactMap { SocketAddress.canonical($0) })
     if let jwtPublicKey, let jwtIssuer { configuration.publicKeys = [(path: jwtPublicKey, issuer: jwtIssuer)] }
   }
 }
