@@ -4,6 +4,7 @@ import AuraTransport
 /// The HTTP routes.
 extension Gateway {
   func http(_ request: HTTPRequest, respond: HTTPResponder) {
+    // Liveness, not readiness: whoever watches this ends what does not answer, which would mend no full disk.
     if request.path == "/healthz" {
       guard request.method == "GET" || request.method == "HEAD" else {
         return respond.respond(

@@ -8,8 +8,8 @@ struct Token: ParsableCommand {
     abstract: "Print an access token for a script.",
     discussion: """
       Who can read the data folder can sign in as anybody in it: that is what this does, for tail, tests and scripts. \
-      A hub may be serving the folder meanwhile. The token ends by itself; to end it before, raise the user's token \
-      epoch or disable the user.
+      A hub may be serving the folder meanwhile. The token ends by itself. Before that, only the end of the \
+      user's memberships takes its rights: keep --ttl short.
 
       EXAMPLE
         aura token --data ./data --user owner@demo.aura --ttl 3600
