@@ -10,6 +10,9 @@ package enum Change: Sendable {
   case cancelTimer(dedupe: String)
   /// Sets a counter of the clinic, such as the last sale's number in a month.
   case counter(name: String, value: Int)
+  /// Keeps what it takes to undo a case's last move, instead of what was kept of the move before; `nil` forgets it. No
+  /// row: it holds columns that some may not see, it is nobody's to read, and it is worth nothing after minutes.
+  case undo(workflow: ID, JSON?)
 }
 
 /// Work that comes due by itself: it is stored with the commit that planned it and fires as a command of the system.

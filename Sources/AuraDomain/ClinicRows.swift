@@ -6,6 +6,8 @@ package protocol ClinicRows {
   func rows<R: Row>(_ type: R.Type, _ selection: Selection) throws -> [R]
   /// The counter's value; 0 when it was never set.
   func counter(_ name: String) throws -> Int
+  /// What was kept to undo a case's last move; `nil` when it cannot be undone.
+  func undo(_ workflow: ID) throws -> JSON?
   /// A user who is a member of the clinic or one of its customers.
   func user(_ id: ID) throws -> User?
   /// Whether there is an active user of this id, of whatever clinic: who becomes a member has to exist, and nothing

@@ -15,7 +15,7 @@ extension Draft {
   /// How long a slip of the finger can be taken back.
   private static let correctWithin = Span.minutes(10)
 
-  /// What an action keeps so that it can be taken back: the state's columns as they were, and of each task the same, or
+  /// What is kept so that a move can be taken back: the state's columns as they were, and of each task the same, or
   /// that it was made.
   func undo(from before: Workflow, to after: Workflow, tasksBefore: [Task]) throws -> JSON {
     let known = Dictionary(uniqueKeysWithValues: tasksBefore.map { ($0.id, $0) })
@@ -36,7 +36,7 @@ extension Draft {
     let workflow = try workflow(step.workflow)
     guard let last = try lastAction(of: workflow.id) else { throw workflow.invalid("Nothing has happened yet") }
     try actor.permit(.correct, isOwn: last.performedBy != nil && last.performedBy == actor.user, reason: reason(step))
-    guard workflow.status == .active, last.type.isCorrectable, let undo = last.data["undo"],
+    guard workflow.status == .active, last.type.isCorrectable, let undo = try keptUndo(workflow.id),
       let state = undo["state"]?.object
     else {
       throw workflow.invalid("\(last.type.commandName) cannot be taken back", ["last_action": .word(last.type)])

@@ -94,7 +94,7 @@ package struct Draft {
       switch changes[position] {
       case .insert: changes[position] = .insert(after)
       case .update(let before, _): changes[position] = .update(before: before, after: after)
-      case .schedule, .cancelTimer, .counter: preconditionFailure("positions name rows only")
+      case .schedule, .cancelTimer, .counter, .undo: preconditionFailure("positions name rows only")
       }
     } else {
       positions[row.id] = changes.count
@@ -105,6 +105,12 @@ package struct Draft {
 
   package mutating func schedule(_ timer: PlannedTimer) { changes.append(.schedule(timer)) }
   package mutating func cancelTimer(_ dedupe: String) { changes.append(.cancelTimer(dedupe: dedupe)) }
+
+  /// Keeps what it takes to undo a case's last move, or forgets what was kept.
+  package mutating func keepUndo(_ workflow: ID, _ undo: JSON?) { changes.append(.undo(workflow: workflow, undo)) }
+
+  /// What was kept before this command.
+  package func keptUndo(_ workflow: ID) throws -> JSON? { try stored.undo(workflow) }
 
   /// The counter's next value: 1, 2, 3 … per clinic and name, without a hole, since it is part of the same commit.
   package mutating func next(_ counter: String) throws -> Int {
@@ -133,7 +139,7 @@ extension Change {
   package var row: (any Row)? {
     switch self {
     case .insert(let row), .update(_, let row): row
-    case .schedule, .cancelTimer, .counter: nil
+    case .schedule, .cancelTimer, .counter, .undo: nil
     }
   }
 }

@@ -40,11 +40,6 @@ private struct Reading {
       // The clock may have gone back between two actions; time spent is never less than nothing.
       let next = index + 1 < actions.count ? actions[index + 1].performedAt : nil
       entry["duration_ms"] = next.map { .integer(max(0, ($0 - action.performedAt).milliseconds)) } ?? .null
-      // What it takes to undo an action is the server's own note.
-      if var data = entry["data"]?.object {
-        data["undo"] = nil
-        entry["data"] = .object(data)
-      }
       entries.append(.object(entry))
       if entered?.stage != action.toStage {
         if let entered { stages.append(stage(entered.stage, from: entered.at, to: action.performedAt)) }

@@ -151,7 +151,7 @@ extension Draft {
   }
 
   /// Writes one transition: the state, its version one higher; what follows from it; the action with the case's next
-  /// number, and with what it takes to undo it.
+  /// number; and, for nobody to see, what it takes to undo it.
   @discardableResult
   mutating func move(
     _ before: Workflow, to stage: Stage, as record: ActionRecord,
@@ -169,7 +169,9 @@ extension Draft {
     var record = record
     try effects(&self, after, &record)
     if record.type.isCorrectable {
-      record.data["undo"] = try undo(from: before, to: after, tasksBefore: tasksBefore)
+      keepUndo(after.id, try undo(from: before, to: after, tasksBefore: tasksBefore))
+    } else {
+      keepUndo(after.id, .none)
     }
     try writeAction(record, after, from: before.currentStage)
     if stage != before.currentStage || after.status != before.status {

@@ -13,6 +13,12 @@ struct Effects {
     ON CONFLICT (clinic_id, name) DO UPDATE SET value = excluded.value
     """
 
+  private static let setUndo: SQL = """
+    INSERT INTO sys_undos (clinic_id, workflow_id, undo) VALUES ($1, $2, $3)
+    ON CONFLICT (clinic_id, workflow_id) DO UPDATE SET undo = excluded.undo
+    """
+  private static let clearUndo: SQL = "DELETE FROM sys_undos WHERE clinic_id = $1 AND workflow_id = $2"
+
   init(clinic: ID, now: Instant) {
     self.clinic = clinic
     self.now = now
@@ -40,6 +46,9 @@ struct Effects {
       case .cancelTimer(let dedupe): try Timers.cancel(session, clinic: clinic, dedupe: dedupe)
       case .counter(let name, let value):
         try session.execute(Self.setCounter, .id(clinic), .text(name), .integer(value))
+      case .undo(let workflow, let undo?):
+        try session.execute(Self.setUndo, .id(clinic), .id(workflow), .text(undo.text))
+      case .undo(let workflow, nil): try session.execute(Self.clearUndo, .id(clinic), .id(workflow))
       }
     }
   }

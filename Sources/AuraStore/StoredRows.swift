@@ -1,4 +1,5 @@
 import AuraDomain
+import AuraJSON
 
 /// One clinic's rows as a transaction sees them.
 struct StoredRows: ClinicRows {
@@ -7,6 +8,8 @@ struct StoredRows: ClinicRows {
 
   private static let activeUser: SQL = "SELECT 1 FROM users WHERE id = $1 AND status = 'active'"
   private static let counter: SQL = "SELECT value FROM sys_counters WHERE clinic_id = $1 AND name = $2"
+
+  private static let undo: SQL = "SELECT undo FROM sys_undos WHERE clinic_id = $1 AND workflow_id = $2"
 
   func row<R: Row>(_ type: R.Type, _ id: ID) throws -> R? {
     // Users stand above the clinics: only one who belongs to this one is found.
@@ -20,6 +23,18 @@ struct StoredRows: ClinicRows {
 
   func counter(_ name: String) throws -> Int {
     try session.first(Self.counter, .id(clinicID), .text(name)) { $0.integer(0) } ?? 0
+  }
+
+  func undo(_ workflow: ID) throws -> JSON? {
+    guard let text = try session.first(Self.undo, .id(clinicID), .id(workflow), read: { $0.text(0) }) else {
+      return nil
+    }
+    let bytes = Array(text.utf8)
+    // It is ours, and may be larger than what is taken from outside.
+    guard let undo = try? bytes.withUnsafeBytes({ try JSON.parse($0, valuesMax: 1 << 20) }) else {
+      throw StoreFailure.damaged(table: "sys_undos", column: "undo", text: text)
+    }
+    return undo
   }
 
   func user(_ id: ID) throws -> User? { try row(User.self, id) }

@@ -19,6 +19,18 @@ import Testing
     try world.run(.start(w), as: .b1)
   }
 
+  @Test func `is remembered where nobody who may read the history sees it, until it cannot be taken back`() throws {
+    let world = World()
+    let w = try world.scheduled()
+    #expect(world.rows.undos[w] != nil)
+    try world.run(.start(w), as: .b1)
+    #expect(world.rows.undos[w]?["state"]?["current_stage"] == "treatment_scheduled")
+    #expect(world.actions(w).allSatisfy { $0.data["undo"] == nil && $0.data["state"] == nil })
+    try world.run(undo(w), as: .b1)
+    #expect(world.rows.undos[w] == nil)
+    #expect(world.refusal(undo(w), as: .o1)?.code == .invalidTransition)
+  }
+
   @Test func `at completing is taken back, and what it had made is gone`() throws {
     let world = World()
     let w = try world.treated()

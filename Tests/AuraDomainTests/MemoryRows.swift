@@ -13,6 +13,7 @@ final class MemoryRows: ClinicRows {
   private var counters: [String: Int] = [:]
   /// Who holds a value that one row only may have.
   private var unique: [String: ID] = [:]
+  private(set) var undos: [ID: JSON] = [:]
   private(set) var timers: [String: PlannedTimer] = [:]
 
   init(clinic: ID) { clinicID = clinic }
@@ -34,6 +35,7 @@ final class MemoryRows: ClinicRows {
   }
 
   func counter(_ name: String) throws -> Int { counters[name] ?? 0 }
+  func undo(_ workflow: ID) throws -> JSON? { undos[workflow] }
   func user(_ id: ID) throws -> User? { isKnown(id) ? try row(User.self, id) : nil }
   func userExists(_ id: ID) throws -> Bool { try row(User.self, id)?.status == .active }
 
@@ -67,6 +69,7 @@ final class MemoryRows: ClinicRows {
         put(after)
       case .schedule(let timer): timers[timer.dedupe] = timer
       case .cancelTimer(let dedupe): timers[dedupe] = nil
+      case .undo(let workflow, let undo): undos[workflow] = undo
       case .counter(let name, let value):
         guard value == (counters[name] ?? 0) + 1 else { throw Broken(description: "counter \(name) jumps") }
         counters[name] = value

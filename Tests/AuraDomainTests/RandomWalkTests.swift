@@ -259,7 +259,7 @@ private struct Walk {
     for part in ["actions", "stages"] {
       for entry in history[part]?.array ?? [] {
         try demand(entry["duration_ms"]?.integer ?? 0 >= 0, "negative duration")
-        try demand(entry["data"]?["undo"] == nil, "the undo note is shown")
+        try demand(entry["data"]?["undo"] == nil, "the undo note is in the history")
       }
     }
   }

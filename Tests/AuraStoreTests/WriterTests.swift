@@ -75,6 +75,26 @@ import Testing
     #expect(try bench.count("SELECT COUNT(*) FROM customers") == 2)
   }
 
+  @Test func `what undoes a case's last move is kept and forgotten, in no row and no log`() throws {
+    let workflow = ID(high: 7, low: 9)
+    func keep(_ undo: JSON?) -> Batch {
+      bench.process(
+        bench.request(fixture.clinic, fixture.owner) { draft in
+          draft.keepUndo(workflow, undo)
+          return nil
+        })
+    }
+    func kept() throws -> JSON? { try bench.read { try $0.clinicRows(fixture.clinic).undo(workflow) } }
+    #expect(try kept() == nil)
+    #expect(keep(["state": ["notes": "ก", "version": 3], "tasks": []]).commits.isEmpty)
+    #expect(try kept() == ["state": ["notes": "ก", "version": 3], "tasks": []])
+    _ = keep(["tasks": [1]])
+    #expect(try kept() == ["tasks": [1]])
+    #expect(try bench.count("SELECT COUNT(*) FROM sys_undos") == 1)
+    _ = keep(nil)
+    #expect(try kept() == nil)
+  }
+
   @Test func `a key twice in one transaction has one effect`() throws {
     let request = bench.request(fixture.clinic, fixture.owner, rule: Fixture.addCustomer("C-2"))
     let batch = bench.process(request, request)

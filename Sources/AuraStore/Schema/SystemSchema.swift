@@ -69,6 +69,16 @@ extension Schema {
       value BIGINT NOT NULL,
       PRIMARY KEY (clinic_id, name)
       """),
+    // What it takes to undo each case's last move. Not among the move's own columns, which are sent to whoever may see
+    // them and stay in the log; one row a case, so that it does not grow.
+    .table(
+      "sys_undos",
+      """
+      clinic_id TEXT NOT NULL,
+      workflow_id TEXT NOT NULL,
+      undo JSON NOT NULL,
+      PRIMARY KEY (clinic_id, workflow_id)
+      """),
     .table(
       "sys_audit",
       """
