@@ -19,10 +19,10 @@ def aura(*arguments, **named):
 
 def test_a_second_start_greets_with_the_same_people_and_adds_nothing(new_server):
     server = new_server()
-    first = server.lines
-    assert first[0].startswith("Aura listens on http://127.0.0.1:")
+    wait_for(lambda: any("Ctrl-C" in line for line in server.lines))
+    assert server.lines[0].startswith("Aura listens on http://127.0.0.1:")
     for name in DEMO_USERS:
-        assert any(f"{name}@demo.aura" in line for line in first), first
+        assert any(f"{name}@demo.aura" in line for line in server.lines), server.lines
     server.stop()
     counts = story_counts(server)
     server.restart()
