@@ -102,7 +102,11 @@ package final class Server: Sendable {
 
   /// Stops in an order that loses nothing: no new connections, no new requests; what was taken is finished and answered;
   /// every client is told when to come back; the database is closed.
-  package func stop() {
+  ///
+  /// - Parameter endsProcess: leaves the loops as they are, for a caller that ends the process next. Taking
+  ///   libwebsockets' contexts apart has faults of its own (it closes a descriptor twice, and once was seen to spoil the
+  ///   heap), and by then nothing is in them that the system does not tidy up better.
+  package func stop(endsProcess: Bool = false) {
     transport.stopListening()
     let isStopping = DispatchGroup()
     for loop in 0..<transport.loops {
@@ -119,8 +123,10 @@ package final class Server: Sendable {
     switchboard.postToAll { $0.drain() }
     // A close frame is answered within a round trip; who does not answer is cut off by the transport.
     for _ in 0..<20 where transport.connectionCount > 0 { usleep(50_000) }
-    transport.stop()
-    passwords.stop()
+    if !endsProcess {
+      transport.stop()
+      passwords.stop()
+    }
     log.info("stopped")
   }
 

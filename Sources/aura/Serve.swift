@@ -66,7 +66,9 @@ struct Serve: ParsableCommand {
     say("Aura listens on \(url)")
     if demo { say(DemoGreeting.text(url: url, password: isPassword ? password : nil)) }
     signals.wait()
-    server.stop()
+    server.stop(endsProcess: true)
+    // Not `exit`: it would run what is registered for the end beside threads that still live.
+    _exit(0)
   }
 }
 
