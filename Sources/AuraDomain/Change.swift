@@ -36,6 +36,8 @@ package enum TimerKind: String, Sendable, CaseIterable {
   case taskEscalation = "task_escalation"
   /// A case in follow-up that closes itself after seven quiet days. Payload: `{"workflow_id"}`.
   case closeCase = "close_case"
+  /// The night on which credits end whose time is over. No payload.
+  case pointsExpiry = "points_expiry"
 }
 
 /// Who acts. Made by the store from the rows of the same transaction, never from a token's claims.

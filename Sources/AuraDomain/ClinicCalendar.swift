@@ -53,6 +53,47 @@ struct ClinicCalendar {
 
   func isSameDay(_ a: Instant, _ b: Instant) -> Bool { dayStart(a) == dayStart(b) }
 
+  /// The same time of day some calendar months later; where that month has no such day, on its last.
+  func adding(months: Int, to at: Instant) -> Instant {
+    let local = at.milliseconds + offsetMilliseconds(at)
+    let timeOfDay = local - floorDivide(local, Self.dayMilliseconds) * Self.dayMilliseconds
+    let from = civil(at)
+    let month = from.year * 12 + (from.month - 1) + months
+    let (year, monthOfYear) = (floorDivide(month, 12), month - floorDivide(month, 12) * 12 + 1)
+    let day = min(from.day, Self.daysIn(month: monthOfYear, of: year))
+    return instant(local: Self.days(year: year, month: monthOfYear, day: day) * Self.dayMilliseconds + timeOfDay)
+  }
+
+  /// The first time after `at`, or at it, that the wall shows five minutes past midnight.
+  func night(after at: Instant) -> Instant {
+    let tonight = dayStart(at) + .minutes(5)
+    return tonight >= at ? tonight : dayEnd(at) + .minutes(5)
+  }
+
+  /// When this day of this year begins; 29 February is the first of March where there is none.
+  func dayStart(year: Int, month: Int, day: Int) -> Instant {
+    instant(local: Self.days(year: year, month: month, day: day) * Self.dayMilliseconds)
+  }
+
+  private func instant(local: Int) -> Instant {
+    let guess = Instant(milliseconds: local - offsetMilliseconds(Instant(milliseconds: local)))
+    return min(Instant(milliseconds: local - offsetMilliseconds(guess)), .latest)
+  }
+
+  private static func daysIn(month: Int, of year: Int) -> Int {
+    days(year: month == 12 ? year + 1 : year, month: month == 12 ? 1 : month + 1, day: 1)
+      - days(year: year, month: month, day: 1)
+  }
+
+  /// Days since 1970; the other direction of `civil`, from the same source.
+  private static func days(year: Int, month: Int, day: Int) -> Int {
+    let y = month <= 2 ? year - 1 : year
+    let era = floorDivide(y, 400)
+    let yearOfEra = y - era * 400
+    let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+    return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+  }
+
   private static let dayMilliseconds = 86_400_000
 
   private func offsetMilliseconds(_ at: Instant) -> Int {

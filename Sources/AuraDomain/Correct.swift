@@ -66,9 +66,13 @@ extension Draft {
   }
 
   private func refuseWhatRestsOn(_ action: WorkflowAction, _ workflow: Workflow) throws {
-    let since = Condition.atLeast("created_at", .instant(action.performedAt))
     let of = Condition.equal("workflow_id", .id(workflow.id))
-    let points = try rows(PointTransaction.self, Selection(of, since, limit: 1))
+    // Its own points count too: by their ids they come behind the action before.
+    let previous = try rows(
+      WorkflowAction.self, Selection(of, .less("seq", .integer(action.seq)), order: [.descending("seq")], limit: 1)
+    ).first
+    let points = try rows(
+      PointTransaction.self, Selection(of, .greater("id", .id(previous?.id ?? workflow.id)), limit: 1))
     // The sale that was confirmed in the same breath is not what this move has caused.
     let money = try rows(
       PosTransaction.self, Selection(of, .greater("created_at", .instant(action.performedAt)), limit: 1))

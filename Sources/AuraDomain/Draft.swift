@@ -46,9 +46,10 @@ package struct Draft {
   package func rows<R: Row>(_ type: R.Type, _ selection: Selection) throws -> [R] {
     let touched = changes.contains { $0.row.map { $0 is R } ?? false }
     guard touched else { return try keep(stored.rows(type, selection)) }
-    var unlimited = selection
-    unlimited.limit = nil
-    var result = try keep(stored.rows(type, unlimited)).filter { positions[$0.id] == nil }
+    // Each row that this command has changed may take the place of one more.
+    var wider = selection
+    wider.limit = selection.limit.map { $0 + positions.count }
+    var result = try keep(stored.rows(type, wider)).filter { positions[$0.id] == nil }
     for change in changes {
       if let row = change.row as? R, selection.matches(row) { result.append(row) }
     }

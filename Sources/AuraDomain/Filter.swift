@@ -136,6 +136,7 @@ extension Table {
     case .treatments: Treatment.self
     case .posTransactions: PosTransaction.self
     case .notifications: Notification.self
+    case .pointCredits: PointCredit.self
     case .customerJourneyEvents: JourneyEvent.self
     }
   }

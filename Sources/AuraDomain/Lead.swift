@@ -101,31 +101,8 @@ extension Draft {
     preferences.birthday = details.dateOfBirth
     insert(preferences)
 
-    var profile = LoyaltyProfile()
-    profile.id = newID()
-    profile.clinicID = clinicID
-    profile.customerID = customer.id
-    profile.referralCode = try referralCode()
-    profile.joinedAt = now
-    insert(profile)
-    // The ledger's welcome bonus belongs here: key `welcome:<customer>`.
+    try welcome(customer)
     return customer
-  }
-
-  /// `BN` and eight letters that nobody mistakes for others.
-  private mutating func referralCode() throws -> String {
-    let letters = Array("ABCDEFGHJKMNPQRSTUVWXYZ")
-    while true {
-      var bits = newID().low & 0x3FFF_FFFF_FFFF_FFFF
-      var code = "BN"
-      for _ in 0..<8 {
-        code.append(letters[Int(bits % UInt64(letters.count))])
-        bits /= UInt64(letters.count)
-      }
-      if try rows(LoyaltyProfile.self, Selection(.equal("referral_code", .text(code)), limit: 1)).isEmpty {
-        return code
-      }
-    }
   }
 
   private static func padded(_ number: Int, to width: Int) -> String {

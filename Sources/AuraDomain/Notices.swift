@@ -9,7 +9,7 @@ extension Draft {
   /// membership.
   mutating func emit(
     _ type: EventType, _ workflow: Workflow?, data: JSONObject, staff: [ID?] = [], roles: [Role] = [],
-    users: [ID] = []
+    users: [ID] = [], customer: ID? = nil
   ) throws {
     var targets: [ID] = []
     for id in staff {
@@ -24,7 +24,7 @@ extension Draft {
     event.clinicID = clinicID
     event.seq = seq
     event.workflowID = workflow?.id
-    event.customerID = workflow?.customerID
+    event.customerID = workflow?.customerID ?? customer
     event.eventType = type
     event.eventData = .object(data)
     event.sourceUserID = actor.user
@@ -77,9 +77,13 @@ extension Draft {
 
   /// Tells the customer, in the language of their preferences.
   mutating func tellCustomer(_ type: EventType, _ notice: Notice, _ workflow: Workflow) throws {
-    let language = try preferences(of: workflow.customerID)?.language ?? .th
+    try tellCustomer(workflow.customerID, type, notice, workflow)
+  }
+
+  mutating func tellCustomer(_ customer: ID, _ type: EventType, _ notice: Notice, _ workflow: Workflow? = nil) throws {
+    let language = try preferences(of: customer)?.language ?? .th
     var row = notification(type, notice, workflow, task: nil, priority: .medium, language)
-    row.customerID = workflow.customerID
+    row.customerID = customer
     insert(row)
   }
 
@@ -163,6 +167,8 @@ enum Notice {
   case appointment(treatment: Texts, at: String)
   case appointmentOff
   case care(treatment: Texts, aftercare: Texts)
+  case tierReached(Tier)
+  case couponReady(name: String, code: String)
 
   /// Title and message.
   var texts: (Texts, Texts) {
@@ -241,6 +247,16 @@ enum Notice {
         Texts(
           th: aftercare.th.isEmpty ? "ขอบคุณที่มาใช้บริการค่ะ" : aftercare.th,
           en: aftercare.en.isEmpty ? "Thank you for your visit" : aftercare.en)
+      )
+    case .tierReached(let tier):
+      (
+        Texts(th: "ระดับสมาชิกของคุณเปลี่ยนแล้ว", en: "Your tier has changed"),
+        Texts(th: "ตอนนี้คุณอยู่ระดับ \(tier.names.th)", en: "You are \(tier.names.en) now")
+      )
+    case .couponReady(let name, let code):
+      (
+        Texts(th: "คูปองของคุณ", en: "A coupon for you"),
+        Texts(th: "\(name): \(code)", en: "\(name): \(code)")
       )
     }
   }

@@ -54,7 +54,8 @@ extension Draft {
       if after.assignedBeauticianID == nil {
         try draft.tellLeaders(.taskAssigned, .taskUnassigned(title: task.titles), after, task: task.id, priority: .high)
       }
-      // Points for retail sales and coupons belong here; a workflow's sale earns on completion.
+      // What is paid counts at once; its points come with the treatment.
+      try draft.changeSpend(of: after.customerID, by: bill.totalSt, for: sale)
     }
     if let slot, let beautician {
       var appointment = ScheduleAppointment(
@@ -154,7 +155,7 @@ extension Draft {
   }
 
   /// `TXN-202602-1`, counted anew in each month of the clinic's wall calendar.
-  private mutating func transactionNumber() throws -> String {
+  mutating func transactionNumber() throws -> String {
     let month = try calendar().civil(now).monthNumber
     return try "TXN-\(month)-\(next("txn:\(month)"))"
   }
@@ -184,16 +185,26 @@ extension Draft {
 
   // MARK: Giving money back
 
+  /// A case's sales of which something is still paid.
   func paidSales(of workflow: ID) throws -> [PosTransaction] {
     try rows(
       PosTransaction.self,
       Selection(
         .equal("workflow_id", .id(workflow)), .equal("type", .word(SaleType.sale)),
-        .equal("payment_status", .word(PaymentStatus.paid)), order: [.ascending("id")]))
+        .oneOf("payment_status", [.word(PaymentStatus.paid), .word(PaymentStatus.partiallyRefunded)]),
+        order: [.ascending("id")]))
   }
 
-  /// Pays a sale back whole.
-  mutating func refund(_ sale: PosTransaction) throws -> PosTransaction {
+  /// Pays `satang` of a sale back, or all that is left of it; spend, tier and points follow.
+  mutating func refund(_ sale: PosTransaction, _ satang: Int? = nil) throws -> PosTransaction {
+    let before = try net(of: sale)
+    let amount = satang ?? before
+    guard amount > 0, amount <= before else {
+      throw Refusal(
+        .amountMismatch, "There is less left to give back.",
+        details: ["path": "args.amountSt", "amount_st": .integer(amount), "refundable_st": .integer(before)])
+    }
+    let isWhole = amount == before
     var refund = PosTransaction()
     refund.id = newID()
     refund.clinicID = clinicID
@@ -202,20 +213,21 @@ extension Draft {
     refund.transactionNumber = try transactionNumber()
     refund.workflowID = sale.workflowID
     refund.customerID = sale.customerID
-    refund.items = sale.items
-    refund.subtotalSt = sale.paidSt
-    refund.totalSt = sale.paidSt
-    refund.paidSt = sale.paidSt
+    refund.items = amount == sale.paidSt ? sale.items : []
+    refund.subtotalSt = amount
+    refund.totalSt = amount
+    refund.paidSt = amount
     refund.paymentMethod = sale.paymentMethod
     refund.paymentStatus = .paid
     refund.paidAt = now
     refund.createdBy = actor.user
     insert(refund)
-    try update(sale) { $0.paymentStatus = .refunded }
+    try update(sale) { $0.paymentStatus = isWhole ? .refunded : .partiallyRefunded }
     journey(
       .refunded, customer: sale.customerID, workflow: sale.workflowID, key: "refund:\(refund.id)",
-      data: ["amount_st": .integer(sale.paidSt)])
-    // The reversal of points belongs here: key `refund:<refund>`.
+      data: ["amount_st": .integer(amount)])
+    try changeSpend(of: sale.customerID, by: -amount, for: refund)
+    try clawBack(refund, of: sale, before: before)
     return refund
   }
 }

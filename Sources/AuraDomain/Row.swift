@@ -7,6 +7,7 @@ package enum Table: String, Sendable, CaseIterable {
   case automationRules = "automation_rules"
   case loyaltyProfiles = "loyalty_profiles"
   case pointTransactions = "point_transactions"
+  case pointCredits = "point_credits"
   case achievements
   case loyaltyRewards = "loyalty_rewards"
   case loyaltyRedemptions = "loyalty_redemptions"

@@ -65,6 +65,7 @@ extension Draft {
         return ["fired": false]
       }
       return ["fired": .bool(try closeIfQuiet(workflow))]
+    case .pointsExpiry: return ["fired": .bool(try fireExpiry(timer))]
     }
   }
 

@@ -131,6 +131,7 @@ extension Draft {
     var record = ActionRecord(.completeTreatment, command.step)
     if let checklist = command.checklist { record.data["checklist"] = checklist }
     var taskID: ID?
+    var points = 0
     let after = try move(workflow, to: stage, as: record) { _ in
     } effects: { draft, after, record in
       if let task = try draft.openTask(.performTreatment, of: after.id) {
@@ -159,10 +160,14 @@ extension Draft {
         after.assignedSalesID, .treatmentCompleted, .treatmentCompleted(customer: customer, treatment: treatment), after
       )
       try draft.tellCustomer(.treatmentCompleted, .care(treatment: treatment, aftercare: aftercare), after)
-      // The ledger's postings belong here (keys `sale:<sale>:earn`, `workflow:<case>:action:complete_treatment`), and
-      // the follow-ups of the rules post_treatment and satisfaction_survey.
+      points = try draft.awardCompletion(of: after)
+      // The follow-ups of the rules post_treatment and satisfaction_survey belong here.
     }
-    return try outcome(after, ["taskId": .id(taskID), "completedAt": .instant(now), "already": false])
+    return try outcome(
+      after,
+      [
+        "taskId": .id(taskID), "completedAt": .instant(now), "already": false, "pointsAwarded": .integer(points),
+      ])
   }
 
   /// The completion that the caller has made of this case, as long as nothing has taken it back.

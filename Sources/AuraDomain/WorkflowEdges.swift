@@ -160,14 +160,14 @@ extension Draft {
         .badRequest, "What becomes of the money?",
         details: [
           "path": "args.settlement", "problem": "refund, credit or forfeit is expected",
-          "paid_st": .integer(sales.reduce(0) { $0 + $1.paidSt }),
+          "paid_st": .integer(try sales.reduce(0) { try $0 + net(of: $1) }),
         ])
     }
     var record = ActionRecord(.cancel, command.step)
     record.data["reason"] = .string(reason)
     if !sales.isEmpty, let settlement = command.settlement {
       record.data["settlement"] = .word(settlement)
-      record.data["paid_st"] = .integer(sales.reduce(0) { $0 + $1.paidSt })
+      record.data["paid_st"] = .integer(try sales.reduce(0) { try $0 + net(of: $1) })
     }
     let hadAppointment = workflow.currentStage == .treatmentScheduled
     let customer = try customer(workflow.customerID).fullName

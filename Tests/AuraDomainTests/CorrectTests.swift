@@ -31,9 +31,21 @@ import Testing
     #expect(world.refusal(undo(w), as: .o1)?.code == .invalidTransition)
   }
 
-  @Test func `at completing is taken back, and what it had made is gone`() throws {
+  @Test func `at completing stays once points have followed`() throws {
     let world = World()
     let w = try world.treated()
+    #expect(world.refusal(undo(w), as: .b1)?.details["followed_by"] == "points")
+    #expect(try world.workflow(w).currentStage == .treatmentCompleted)
+  }
+
+  @Test func `at completing is taken back, and what it had made is gone`() throws {
+    let world = World()
+    // What costs nothing and has no bonus brings no points.
+    let free = world.addTreatment("ปรึกษา", "Consultation", priceSt: 0) { $0.completionBonus = 0 }
+    let w = try world.lead(treatment: free)
+    try world.run(.confirmPayment(world.payment(w, at: world.now, amountSt: 0)), as: .s1)
+    try world.run(.start(w), as: .b1)
+    try world.run(.complete(w), as: .b1)
     try world.run(undo(w), as: .b1)
     #expect(try world.workflow(w).currentStage == .inTreatment)
     #expect(try world.performTask(w).status == .inProgress)
@@ -102,7 +114,7 @@ import Testing
     #expect(world.refusal(undo(w), as: .o1)?.details["followed_by"] == "points")
 
     let other = World()
-    let v = try other.treated()
+    let v = try other.followedUp()
     var message = FollowUpExecution()
     message.id = other.newID()
     message.workflowID = v

@@ -11,6 +11,8 @@ final class MemoryRows: ClinicRows {
   /// Tasks and actions by case: what nearly every command looks for.
   private var byWorkflow: [Table: [ID: [ID]]] = [:]
   private var counters: [String: Int] = [:]
+  /// What was given back of a sale.
+  private var byParent: [ID: Int] = [:]
   /// Who holds a value that one row only may have.
   private var unique: [String: ID] = [:]
   private(set) var undos: [ID: JSON] = [:]
@@ -119,10 +121,48 @@ final class MemoryRows: ClinicRows {
       guard row.totalSt == row.subtotalSt - row.discountSt + row.taxSt, row.totalSt >= 0, row.discountSt >= 0 else {
         throw Broken(description: "a bill that does not add up")
       }
+      try reference(PosTransaction.self, row.parentID)
+      try reference(CustomerCoupon.self, row.couponID)
+      if row.type == .refund, let sale = row.parentID.flatMap({ tables[.posTransactions]?[$0] as? PosTransaction }) {
+        let back = byParent[sale.id, default: 0] + row.totalSt
+        guard back <= sale.paidSt else { throw Broken(description: "more given back than paid") }
+        byParent[sale.id] = back
+      }
     case let row as Customer: try unique(row, \.customerCode)
     case let row as LoyaltyProfile:
       try unique(row, \.customerID)
       try unique(row, \.referralCode)
+    case let row as PointTransaction:
+      try unique(row, \.eventKey)
+      guard row.amount != 0, row.absorbed >= 0, row.expiresAt == nil || row.amount > 0 else {
+        throw Broken(description: "a posting of \(row.amount)")
+      }
+      if row.type == .earned || row.type == .bonus, row.amount < 0 { throw Broken(description: "a negative credit") }
+      if row.type == .redeemed || row.type == .expired, row.amount > 0 { throw Broken(description: "a positive debit") }
+      try reference(Customer.self, row.customerID)
+      try reference(Workflow.self, row.workflowID)
+      try reference(Achievement.self, row.achievementID)
+      try reference(LoyaltyReward.self, row.rewardID)
+      try reference(PosTransaction.self, row.posTransactionID)
+    case let row as PointCredit:
+      try unique(row, \.transactionID)
+      guard row.remaining >= 0, row.isOpen == (row.remaining > 0) else {
+        throw Broken(description: "\(row.remaining) left, open \(row.isOpen)")
+      }
+      try reference(PointTransaction.self, row.transactionID)
+    case let row as LoyaltyReward:
+      if let most = row.maxRedemptions, row.currentRedemptions > most { throw Broken(description: "too many redeemed") }
+      guard row.currentRedemptions >= 0, row.pointsCost > 0 else { throw Broken(description: "a reward below nothing") }
+    case let row as LoyaltyRedemption:
+      try unique(row, \.code)
+      try unique(row, \.eventKey)
+      try reference(LoyaltyReward.self, row.rewardID)
+      try reference(PosTransaction.self, row.appliedPosTransactionID)
+    case let row as CustomerCoupon:
+      try unique(row, \.code)
+      try reference(LoyaltyRedemption.self, row.redemptionID)
+      try reference(PosTransaction.self, row.reservedByPosID)
+      try reference(PosTransaction.self, row.usedPosTransactionID)
     case let row as CustomerPreferences: try unique(row, \.customerID)
     case let row as StaffMember: try unique(row, \.userID)
     case let row as Notification:

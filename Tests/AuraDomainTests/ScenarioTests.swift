@@ -2,7 +2,7 @@ import Testing
 
 @testable import AuraDomain
 
-/// Scenario 1 of the specification, steps 1 to 5 (the ledger and the follow-ups are not there yet).
+/// Scenario 1 of the specification, steps 1 to 6 (the follow-ups are not there yet).
 @Suite struct `From a lead to a finished treatment` {
   @Test func `each step leaves the rows, versions and times that the specification names`() throws {
     let world = World()
@@ -20,6 +20,8 @@ import Testing
     #expect(world.rows.all(CustomerPreferences.self).first?.marketingOptIn == false)
     #expect(world.rows.all(LoyaltyProfile.self).count == 1)
     #expect(world.rows.all(LoyaltyProfile.self).first?.referralCode.count == 10)
+    let customer = try #require(first["customerId"]?.id)
+    #expect(world.ledger(customer) == ["welcome:\(customer) +100 bonus"])
     #expect(world.actions(w).map(\.type) == [.initialize])
     #expect(world.events.map(\.eventType) == [.workflowCreated])
 
@@ -87,6 +89,25 @@ import Testing
     let upsell = try #require(world.tasks(.followUpUpsell, of: w).first)
     #expect(upsell.assignedTo == world.id(.s1))
     #expect(upsell.dueDate == world.now + .hours(24))
+
+    // 6. The ledger.
+    #expect(
+      world.ledger(customer) == [
+        "welcome:\(customer) +100 bonus", "sale:\(sale.id):earn +500 earned",
+        "workflow:\(w):action:complete_treatment +50 bonus",
+      ])
+    let inTwoYears = Instant(milliseconds: 1_833_080_400_000)
+    #expect(inTwoYears == world.now + .days(730))
+    #expect(world.rows.all(PointTransaction.self).suffix(2).map(\.expiresAt) == [inTwoYears, inTwoYears])
+    let profile = try world.profile(customer)
+    #expect((profile.availablePoints, profile.totalPoints) == (650, 650))
+    #expect((profile.totalSpentSt, profile.totalVisits, profile.averageSpendSt) == (500_000, 1, 500_000))
+    #expect((profile.currentTier, profile.tierProgressBp) == (.bronze, 5_000))
+    #expect(profile.lastVisit == world.now)
+    #expect(fifth["pointsAwarded"] == 550)
+    #expect(world.events.filter { $0.eventType == .pointsAwarded }.map { $0.eventData["points"] } == [500, 50])
+    #expect(try world.run(.complete(w), as: .b1)["already"] == true)
+    #expect(world.ledger(customer).count == 3)
 
     // 7, as far as it goes today: the next day's message, and seven days on.
     world.now = world.now + .hours(24)

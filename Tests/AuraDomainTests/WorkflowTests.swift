@@ -20,7 +20,7 @@ import Testing
     reassign             =          =          =          =          =          =          =          =          -         -
     cancel               cancelled  cancelled  cancelled  cancelled  cancelled  -          cancelled  cancelled  -         =
     reopen               -          -          -          -          -          -          -          -          followup  active
-    correct              -          lead       scanned    -          paid       scheduled  treating   treated    -         -
+    correct              -          lead       scanned    -          paid       scheduled  -          treated    -         -
     startCycle           -          -          -          -          -          -          new case   new case   new case  -
     """
 

@@ -177,6 +177,16 @@ final class World {
   var events: [WorkflowEvent] { rows.all(WorkflowEvent.self).filter { $0.seq == seq } }
   func bell(_ person: Person) -> [Notification] { rows.all(Notification.self).filter { $0.userID == user(person) } }
 
+  func profile(_ customer: ID) throws -> LoyaltyProfile {
+    try #require(rows.all(LoyaltyProfile.self).first { $0.customerID == customer })
+  }
+
+  /// A customer's ledger, a line a posting: key, points, type.
+  func ledger(_ customer: ID) -> [String] {
+    rows.all(PointTransaction.self).filter { $0.customerID == customer }
+      .map { "\($0.eventKey) \($0.amount > 0 ? "+" : "")\($0.amount) \($0.type.rawValue)" }
+  }
+
   // MARK: Getting somewhere
 
   @discardableResult

@@ -15,7 +15,7 @@ import Testing
     #expect(found == table.columns.map { "\($0)" })
   }
 
-  @Test func `has 23 tables besides its own, all of them strict`() throws {
+  @Test func `has 23 tables and the open credits besides its own, all of them strict`() throws {
     let tables = try bench.read { reader in
       try reader.session.all(SQL("SELECT name FROM sqlite_master WHERE type = 'table'")) { $0.text(0) }
     }

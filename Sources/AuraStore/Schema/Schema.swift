@@ -29,6 +29,7 @@ enum Schema {
     Migration(number: 3, name: "workflow", steps: workflow),
     Migration(number: 4, name: "sales and loyalty", steps: salesAndLoyalty),
     Migration(number: 5, name: "follow-ups", steps: followUps),
+    Migration(number: 6, name: "open credits", steps: credits),
   ]
 
   static var version: Int { migrations.last?.number ?? 0 }
