@@ -211,6 +211,7 @@ extension Draft {
     let after = try move(workflow, to: stage, as: ActionRecord(.checkIn, step)) { [now] row in
       row.checkedInAt = now
     } effects: { draft, after, _ in
+      try draft.rewardCheckIn(after)
       try draft.emit(
         .customerArrived, after,
         data: [

@@ -36,8 +36,12 @@ package enum TimerKind: String, Sendable, CaseIterable {
   case taskEscalation = "task_escalation"
   /// A case in follow-up that closes itself after seven quiet days. Payload: `{"workflow_id"}`.
   case closeCase = "close_case"
-  /// The night on which credits end whose time is over. No payload.
+  /// The night on which credits and coupons go whose time is over. No payload.
   case pointsExpiry = "points_expiry"
+  /// An open bill has held a coupon for half an hour. Payload: `{"coupon_id"}`.
+  case couponRelease = "coupon_release"
+  /// A customer's birthday begins. Payload: `{"customer_id"}`.
+  case birthday
 }
 
 /// Who acts. Made by the store from the rows of the same transaction, never from a token's claims.

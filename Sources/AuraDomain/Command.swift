@@ -32,6 +32,23 @@ package indirect enum Command: Sendable, Equatable {
   case addMember(AddMember)
   case changeRole(ChangeRole)
   case revokeMembership(RevokeMembership)
+  // Rewards.
+  case createReward(RewardDetails)
+  case updateReward(reward: ID, RewardDetails)
+  case redeemReward(reward: ID, customer: ID?)
+  case cancelRedemption(redemption: ID)
+  case createAchievement(AchievementDetails)
+  case updateAchievement(achievement: ID, AchievementDetails)
+  case unlockAchievement(achievement: ID, customer: ID, override: Bool)
+  case awardPoints(AwardPoints)
+  case recordReview(workflow: ID)
+  // The till.
+  case createSale(CreateSale)
+  case applyCoupon(sale: ID, code: String)
+  case removeCoupon(sale: ID)
+  case paySale(PaySale)
+  case voidSale(sale: ID)
+  case refundSale(RefundSale)
   // The bell.
   case markNotificationRead(notification: ID)
   case markAllNotificationsRead
@@ -68,6 +85,21 @@ package indirect enum Command: Sendable, Equatable {
     case .addMember: "addMember"
     case .changeRole: "changeRole"
     case .revokeMembership: "revokeMembership"
+    case .createReward: "createReward"
+    case .updateReward: "updateReward"
+    case .redeemReward: "redeemReward"
+    case .cancelRedemption: "cancelRedemption"
+    case .createAchievement: "createAchievement"
+    case .updateAchievement: "updateAchievement"
+    case .unlockAchievement: "unlockAchievement"
+    case .awardPoints: "awardPoints"
+    case .recordReview: "recordReview"
+    case .createSale: "createSale"
+    case .applyCoupon: "applyCoupon"
+    case .removeCoupon: "removeCoupon"
+    case .paySale: "paySale"
+    case .voidSale: "voidSale"
+    case .refundSale: "refundSale"
     case .markNotificationRead: "markNotificationRead"
     case .markAllNotificationsRead: "markAllNotificationsRead"
     case .fire(let timer): timer.kind.rawValue
@@ -93,7 +125,9 @@ package indirect enum Command: Sendable, Equatable {
     case .startTask(let step), .completeTask(let step), .claimTask(let step): step.device
     case .updateTask(let command): command.step.device
     case .initialize, .transition, .createTask, .setDuty, .addMember, .changeRole, .revokeMembership,
-      .markNotificationRead, .markAllNotificationsRead, .fire:
+      .createReward, .updateReward, .redeemReward, .cancelRedemption, .createAchievement, .updateAchievement,
+      .unlockAchievement, .awardPoints, .recordReview, .createSale, .applyCoupon, .removeCoupon, .paySale, .voidSale,
+      .refundSale, .markNotificationRead, .markAllNotificationsRead, .fire:
       nil
     }
   }
@@ -164,6 +198,8 @@ package struct CustomerDetails: Sendable, Equatable {
   package var source: CustomerSource?
   package var allergies: String?
   package var language: Language?
+  /// The code of the customer who has brought them.
+  package var referralCode: String?
 
   package init(name: String, phone: String) {
     self.name = name

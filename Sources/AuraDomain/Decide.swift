@@ -40,8 +40,12 @@ extension Command {
     case .startCycle(let command): command.step.reason
     case .updateTask(let command): command.reason
     case .revokeMembership(let command): command.reason
+    case .refundSale(let command): command.reason
     case .initialize, .transition, .createTask, .startTask, .completeTask, .claimTask, .setDuty, .addMember,
-      .changeRole, .markNotificationRead, .markAllNotificationsRead, .fire:
+      .changeRole, .createReward, .updateReward, .redeemReward, .cancelRedemption, .createAchievement,
+      .updateAchievement,
+      .unlockAchievement, .awardPoints, .recordReview, .createSale, .applyCoupon, .removeCoupon, .paySale, .voidSale,
+      .markNotificationRead, .markAllNotificationsRead, .fire:
       nil
     }
   }
@@ -77,6 +81,22 @@ extension Draft {
     case .addMember(let command): try addMember(command)
     case .changeRole(let command): try changeRole(command)
     case .revokeMembership(let command): try revokeMembership(command)
+    case .createReward(let details): try createReward(details)
+    case .updateReward(let id, let details): try updateReward(id, details)
+    case .redeemReward(let id, let customer): try redeemReward(id, for: customer)
+    case .cancelRedemption(let id): try cancelRedemption(id)
+    case .createAchievement(let details): try createAchievement(details)
+    case .updateAchievement(let id, let details): try updateAchievement(id, details)
+    case .unlockAchievement(let id, let customer, let override):
+      try unlockAchievement(id, for: customer, override: override)
+    case .awardPoints(let command): try awardPoints(command)
+    case .recordReview(let id): try recordReview(of: id)
+    case .createSale(let command): try createSale(command)
+    case .applyCoupon(let id, let code): try applyCoupon(code, to: id)
+    case .removeCoupon(let id): try removeCoupon(from: id)
+    case .paySale(let command): try paySale(command)
+    case .voidSale(let id): try voidSale(id)
+    case .refundSale(let command): try refundSale(command)
     case .markNotificationRead(let id): try markNotificationRead(id)
     case .markAllNotificationsRead: try markAllNotificationsRead()
     case .fire(let timer): try fire(timer)

@@ -38,6 +38,8 @@ extension Draft {
       row.lastVisit = max(now, row.lastVisit ?? now)
       row.averageSpendSt = row.totalSpentSt / row.totalVisits
     }
+    if paid > 0 { try rewardReferral(of: workflow.customerID) }
+    try evaluateAchievements(of: workflow.customerID)
     return points
   }
 

@@ -1,4 +1,4 @@
-/// How many credits one night's firing lets go at a time, so that it does not hold up the clinic.
+/// How many credits, and how many coupons, one night's firing lets go at a time, so that it does not hold up the clinic.
 private let creditsPerFiring = 200
 
 extension Draft {
@@ -23,9 +23,10 @@ extension Draft {
 
   /// Five minutes past midnight: whatever has ended goes, and what does not fit into one commit follows at once.
   mutating func fireExpiry(_ timer: PlannedTimer) throws -> Bool {
-    let count = try expire()
-    if count == creditsPerFiring { schedule(timer) }
-    return count > 0
+    let credits = try expire()
+    let coupons = try expireCoupons(limit: creditsPerFiring)
+    if max(credits, coupons) == creditsPerFiring { schedule(timer) }
+    return credits + coupons > 0
   }
 
   private mutating func expire(_ whose: Condition...) throws -> Int {

@@ -76,6 +76,9 @@ extension Draft {
   }
 
   private mutating func addCustomer(_ details: CustomerDetails, phone: String, sales: ID?) throws -> Customer {
+    let referrer = try details.referralCode.map {
+      try self.referrer(code: $0, phone: phone, email: details.email?.lowercased())
+    }
     var customer = Customer()
     customer.id = newID()
     customer.clinicID = clinicID
@@ -87,7 +90,8 @@ extension Draft {
     customer.phone = phone
     customer.dateOfBirth = details.dateOfBirth
     customer.gender = details.gender
-    customer.source = details.source ?? .walkIn
+    customer.source = details.source ?? (referrer == nil ? .walkIn : .referral)
+    customer.referredByCustomerID = referrer?.id
     customer.allergies = details.allergies
     if let age = details.age { customer.metadata.set("age_when_added", .integer(age)) }
     insert(customer)
@@ -102,6 +106,8 @@ extension Draft {
     insert(preferences)
 
     try welcome(customer)
+    if let referrer { try welcomeReferred(customer, by: referrer) }
+    try planBirthday(of: customer, after: now)
     return customer
   }
 

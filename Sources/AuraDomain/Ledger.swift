@@ -192,8 +192,7 @@ extension Draft {
 
   /// A customer's profile. It is made with the customer; one who came without gets it with the first posting.
   mutating func loyaltyProfile(of customer: ID) throws -> LoyaltyProfile {
-    let known = try rows(LoyaltyProfile.self, Selection(.equal("customer_id", .id(customer)), limit: 1)).first
-    if let known { return known }
+    if let known = try knownProfile(of: customer) { return known }
     var profile = LoyaltyProfile()
     profile.id = newID()
     profile.clinicID = clinicID
@@ -202,6 +201,10 @@ extension Draft {
     profile.joinedAt = now
     insert(profile)
     return profile
+  }
+
+  func knownProfile(of customer: ID) throws -> LoyaltyProfile? {
+    try rows(LoyaltyProfile.self, Selection(.equal("customer_id", .id(customer)), limit: 1)).first
   }
 
   /// `BN` and eight letters that nobody mistakes for others.

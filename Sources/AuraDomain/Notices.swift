@@ -169,6 +169,7 @@ enum Notice {
   case care(treatment: Texts, aftercare: Texts)
   case tierReached(Tier)
   case couponReady(name: String, code: String)
+  case achievementReached(name: String, points: Int)
 
   /// Title and message.
   var texts: (Texts, Texts) {
@@ -257,6 +258,11 @@ enum Notice {
       (
         Texts(th: "คูปองของคุณ", en: "A coupon for you"),
         Texts(th: "\(name): \(code)", en: "\(name): \(code)")
+      )
+    case .achievementReached(let name, let points):
+      (
+        Texts(th: "คุณทำสำเร็จแล้ว: \(name)", en: "Achieved: \(name)"),
+        points == 0 ? Texts(name) : Texts(th: "รับ \(points) แต้ม", en: "\(points) points for you")
       )
     }
   }

@@ -228,6 +228,7 @@ extension Draft {
       data: ["amount_st": .integer(amount)])
     try changeSpend(of: sale.customerID, by: -amount, for: refund)
     try clawBack(refund, of: sale, before: before)
+    if isWhole { try restoreCoupon(of: sale) }
     return refund
   }
 }

@@ -28,6 +28,13 @@ package enum Deed: String, Sendable, CaseIterable {
   case setDuty
   case manageStaff
   case manageOwners
+  case manageLoyalty
+  case redeemReward
+  case cancelRedemption
+  case rewardByHand
+  case sell
+  case refundSale
+  case readLoyalty
   case readNotifications
   case readWorkflows
   case readTasks
@@ -99,6 +106,14 @@ package struct Policy: Sendable, Equatable {
     case .setDuty: row(sales: .own, beautician: .own)
     case .manageStaff: row()
     case .manageOwners: Policy(owner: .any)
+    case .manageLoyalty: row()
+    case .redeemReward: row(sales: .any, desk: .any, customer: .own)
+    // For the customer within a day, and then by owner or admin.
+    case .cancelRedemption: row(customer: .own)
+    case .rewardByHand: row(sales: .any, desk: .any)
+    case .sell: row(sales: .any, desk: .any)
+    case .refundSale: row()
+    case .readLoyalty: row(sales: .any, beautician: .any, customer: .own)
     case .readNotifications: row(sales: .own, beautician: .own, leaders: .own, customer: .own)
     case .readWorkflows: row(sales: .any, beautician: .any)
     case .readTasks: row(sales: .own, beautician: .own)
@@ -176,6 +191,12 @@ extension Command {
     case .claimTask: .claimTask
     case .setDuty: .setDuty
     case .addMember, .changeRole, .revokeMembership: .manageStaff
+    case .createReward, .updateReward, .createAchievement, .updateAchievement, .awardPoints: .manageLoyalty
+    case .redeemReward: .redeemReward
+    case .cancelRedemption: .cancelRedemption
+    case .unlockAchievement, .recordReview: .rewardByHand
+    case .createSale, .applyCoupon, .removeCoupon, .paySale, .voidSale: .sell
+    case .refundSale: .refundSale
     case .markNotificationRead, .markAllNotificationsRead: .readNotifications
     case .fire: nil
     }

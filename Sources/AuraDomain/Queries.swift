@@ -1,6 +1,7 @@
 /// Answers a query from the rows of one read transaction. Throws `Refusal`.
 package func answer(_ query: Query, rows: any ClinicRows, actor: Actor, now: Instant) throws -> JSON {
   let reading = Reading(rows: rows, actor: actor, now: now)
+  let loyalty = LoyaltyReading(rows: rows, actor: actor, now: now)
   switch query {
   case .workflowHistory(let workflow): return try reading.history(of: workflow)
   case .clinicWorkflows(let filter): return try reading.workflows(filter)
@@ -8,6 +9,10 @@ package func answer(_ query: Query, rows: any ClinicRows, actor: Actor, now: Ins
   case .staff(let includeInactive): return try reading.staff(includeInactive: includeInactive)
   case .treatments(let includeInactive): return try reading.treatments(includeInactive: includeInactive)
   case .me: return try reading.me()
+  case .loyaltyProfile(let customer): return try loyalty.standing(of: customer)
+  case .rewards(let customer): return try loyalty.rewards(for: customer)
+  case .pointHistory(let filter): return try loyalty.history(filter)
+  case .coupons(let customer): return try loyalty.coupons(of: customer)
   }
 }
 

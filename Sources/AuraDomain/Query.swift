@@ -6,6 +6,11 @@ package enum Query: Sendable, Equatable {
   case staff(includeInactive: Bool)
   case treatments(includeInactive: Bool)
   case me
+  /// Of a customer; `nil` is the caller, as in the three behind it.
+  case loyaltyProfile(customer: ID?)
+  case rewards(customer: ID?)
+  case pointHistory(HistoryFilter)
+  case coupons(customer: ID?)
 
   package var name: String {
     switch self {
@@ -15,6 +20,10 @@ package enum Query: Sendable, Equatable {
     case .staff: "staff"
     case .treatments: "treatments"
     case .me: "me"
+    case .loyaltyProfile: "loyaltyProfile"
+    case .rewards: "rewards"
+    case .pointHistory: "pointHistory"
+    case .coupons: "coupons"
     }
   }
 }

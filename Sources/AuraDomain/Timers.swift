@@ -66,6 +66,8 @@ extension Draft {
       }
       return ["fired": .bool(try closeIfQuiet(workflow))]
     case .pointsExpiry: return ["fired": .bool(try fireExpiry(timer))]
+    case .couponRelease: return ["fired": .bool(try fireCouponRelease(timer))]
+    case .birthday: return ["fired": .bool(try fireBirthday(timer))]
     }
   }
 

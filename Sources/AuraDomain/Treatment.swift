@@ -151,7 +151,7 @@ extension Draft {
       draft.journey(
         .treatmentCompleted, customer: after.customerID, workflow: after.id,
         key: "workflow:\(after.id):completed:\(try draft.nextActionSeq(of: after.id))",
-        data: ["treatment": treatment.json])
+        data: ["treatment": treatment.json, "treatment_id": .id(after.treatmentID)])
       try draft.emit(
         .treatmentCompleted, after,
         data: ["customer_name": .string(customer), "treatment": treatment.json, "completed_at": .instant(draft.now)],

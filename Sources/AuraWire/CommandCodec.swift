@@ -2,7 +2,7 @@ import AuraDomain
 
 extension Command {
   /// Every name that `decode` knows, in the order of the documentation.
-  package static let names: [String] = decoders.map(\.name) + aliases.map(\.name)
+  package static let names: [String] = all.map(\.name) + aliases.map(\.name)
 
   /// Reads a command's name and `args`. Throws `unknown_command`, or `bad_request` with `details.path`.
   ///
@@ -10,7 +10,7 @@ extension Command {
   /// `notes`, `reason`, and from devices that were offline `deviceSeq` and `clientTime`.
   package static func decode(name: String, args: JSON) throws(Refusal) -> Command {
     let known = aliases.first { $0.name == name }?.of ?? name
-    guard let decoder = decoders.first(where: { $0.name == known }) else {
+    guard let decoder = all.first(where: { $0.name == known }) else {
       throw Refusal(.unknownCommand, "There is no command \(name.prefix(64)).", details: ["path": "name"])
     }
     var arguments = try Arguments(args == .null ? .emptyObject : args)
@@ -19,9 +19,11 @@ extension Command {
     return command
   }
 
-  private typealias Decode = @Sendable (inout Arguments) throws(Refusal) -> Command
+  typealias Decode = @Sendable (inout Arguments) throws(Refusal) -> Command
 
   private static let aliases: [(name: String, of: String)] = [("inviteMember", "addMember")]
+
+  private static let all = decoders + loyaltyDecoders
 
   private static let decoders: [(name: String, decode: Decode)] = [
     ("initialize", { (a) throws(Refusal) in .initialize(try a.initialize()) }),
@@ -67,7 +69,10 @@ extension Command {
 }
 
 extension Query {
-  package static let names = ["workflowHistory", "clinicWorkflows", "myTasks", "staff", "treatments", "me"]
+  package static let names = [
+    "workflowHistory", "clinicWorkflows", "myTasks", "staff", "treatments", "me", "loyaltyProfile", "rewards",
+    "pointHistory", "coupons",
+  ]
 
   /// Reads a query's name and `args`. Throws `unknown_command`, or `bad_request` with `details.path`.
   package static func decode(name: String, args: JSON) throws(Refusal) -> Query {
@@ -80,6 +85,10 @@ extension Query {
     case "staff": query = .staff(includeInactive: try a.flag("includeInactive") ?? false)
     case "treatments": query = .treatments(includeInactive: try a.flag("includeInactive") ?? false)
     case "me": query = .me
+    case "loyaltyProfile": query = .loyaltyProfile(customer: try a.optionalID("customerId"))
+    case "rewards": query = .rewards(customer: try a.optionalID("customerId"))
+    case "pointHistory": query = .pointHistory(try a.historyFilter())
+    case "coupons": query = .coupons(customer: try a.optionalID("customerId"))
     default: throw Refusal(.unknownCommand, "There is no query \(name.prefix(64)).", details: ["path": "name"])
     }
     try a.finish()
@@ -88,7 +97,7 @@ extension Query {
 }
 
 /// Sizes of what people write, in bytes of UTF-8 (a Thai letter has three).
-private enum Size {
+enum Size {
   static let name = 600
   static let notes = 12_000
   static let reason = 3_000
@@ -96,11 +105,11 @@ private enum Size {
 }
 
 /// 100 million baht: beyond any sale, far from where sums could overflow.
-private let satangMax = 10_000_000_000
+let satangMax = 10_000_000_000
 
 extension Arguments {
   fileprivate mutating func notes() throws(Refusal) -> String? { try optionalText("notes", bytesMax: Size.notes) }
-  fileprivate mutating func reason() throws(Refusal) -> String? { try optionalText("reason", bytesMax: Size.reason) }
+  mutating func reason() throws(Refusal) -> String? { try optionalText("reason", bytesMax: Size.reason) }
 
   private mutating func device() throws(Refusal) -> DeviceMark? {
     let seq = try optionalInteger("deviceSeq", in: 0...Int(Int32.max))
@@ -147,6 +156,7 @@ extension Arguments {
     customer.source = try c.optionalWord("source", CustomerSource.self)
     customer.allergies = try c.optionalText("allergies", bytesMax: Size.notes)
     customer.language = try c.optionalWord("language", Language.self)
+    customer.referralCode = try c.optionalText("referralCode", bytesMax: 32)
     if let email = customer.email, !email.contains("@") { throw c.bad("email", "an address with @ is expected") }
     try c.finish()
     var command = Initialize(customer: customer, sales: try optionalID("salesId"))
@@ -165,19 +175,9 @@ extension Arguments {
   fileprivate mutating func sendProposal() throws(Refusal) -> SendProposal {
     let step = try step()
     var p = try arguments("plan")
-    var items: [Plan.Item] = []
-    var sum = 0
-    for entry in try p.list("items", countMax: 50) ?? [] {
-      var a = try Arguments(entry.value, path: entry.path)
-      var item = Plan.Item(priceSt: try a.integer("priceSt", in: 0...satangMax))
-      item.treatment = try a.optionalID("treatmentId")
-      item.name = try a.optionalText("name", bytesMax: Size.name)
-      item.quantity = try a.optionalInteger("quantity", in: 1...1_000) ?? 1
-      if item.treatment == nil && item.name == nil { throw a.bad("treatmentId", "a treatment or a name is expected") }
-      try a.finish()
-      sum += item.priceSt * item.quantity
-      items.append(item)
-    }
+    let items = try p.planItems() ?? []
+    // 50 lines of a thousand at the highest price are far from overflowing.
+    let sum = items.reduce(0) { $0 + $1.priceSt * $1.quantity }
     let discount = try p.optionalInteger("discountSt", in: 0...satangMax) ?? 0
     let total = try p.optionalInteger("totalSt", in: 0...satangMax)
     try p.finish()
@@ -189,8 +189,24 @@ extension Arguments {
     return SendProposal(step: step, plan: Plan(items: items, discountSt: items.isEmpty ? 0 : discount, totalSt: total))
   }
 
+  mutating func planItems() throws(Refusal) -> [Plan.Item]? {
+    guard let entries = try list("items", countMax: 50) else { return nil }
+    var items: [Plan.Item] = []
+    for entry in entries {
+      var a = try Arguments(entry.value, path: entry.path)
+      var item = Plan.Item(priceSt: try a.integer("priceSt", in: 0...satangMax))
+      item.treatment = try a.optionalID("treatmentId")
+      item.name = try a.optionalText("name", bytesMax: Size.name)
+      item.quantity = try a.optionalInteger("quantity", in: 1...1_000) ?? 1
+      if item.treatment == nil && item.name == nil { throw a.bad("treatmentId", "a treatment or a name is expected") }
+      try a.finish()
+      items.append(item)
+    }
+    return items
+  }
+
   /// `amountSt` in satang, or `amount` in baht as the original's clients send it.
-  private mutating func amount() throws(Refusal) -> Int {
+  mutating func amount() throws(Refusal) -> Int {
     guard let (name, value) = try value("amountSt", "amount") else { throw bad("amountSt", "is missing") }
     let satang: Int
     switch (name, value) {

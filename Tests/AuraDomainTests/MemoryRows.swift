@@ -8,8 +8,10 @@ final class MemoryRows: ClinicRows {
 
   let clinicID: ID
   private var tables: [Table: [ID: any Row]] = [:]
-  /// Tasks and actions by case: what nearly every command looks for.
-  private var byWorkflow: [Table: [ID: [ID]]] = [:]
+  /// Rows by what the schema's indexes find them by, as long as it never changes.
+  private var index: [String: [ID]] = [:]
+  /// Credits with something left, coupons that wait: what every night looks through.
+  private var open: [Table: Set<ID>] = [:]
   private var counters: [String: Int] = [:]
   /// What was given back of a sale.
   private var byParent: [ID: Int] = [:]
@@ -29,8 +31,13 @@ final class MemoryRows: ClinicRows {
       throw Broken(description: "\(values.count) values in one statement")
     }
     var candidates: [any Row]?
-    for case .equal(let name, .text(let text)) in selection.conditions where "\(name)" == "workflow_id" {
-      candidates = ID(text).flatMap { byWorkflow[R.table]?[$0] }?.compactMap { tables[R.table]?[$0] } ?? []
+    for case .equal(let name, .text(let text)) in selection.conditions
+    where Self.indexed[R.table, default: []].contains("\(name)") {
+      let found = index["\(R.table.rawValue) \(name) \(text)"] ?? []
+      if found.count < candidates?.count ?? .max { candidates = found.compactMap { tables[R.table]?[$0] } }
+    }
+    if candidates == nil, R.table == .pointCredits || R.table == .customerCoupons, selection.isOfOpenRows {
+      candidates = open[R.table, default: []].compactMap { tables[R.table]?[$0] }
     }
     let rows = candidates ?? tables[R.table].map { Array($0.values) } ?? []
     return selection.arrange(rows.compactMap { $0 as? R }.filter { selection.matches($0) }.sorted { $0.id < $1.id })
@@ -81,10 +88,32 @@ final class MemoryRows: ClinicRows {
 
   func put(_ row: some Row) {
     let table = type(of: row).table
-    if tables[table, default: [:]].updateValue(row, forKey: row.id) == nil, let workflow = row.keys.workflow {
-      byWorkflow[table, default: [:]][workflow, default: []].append(row.id)
+    switch row {
+    case let row as PointCredit: note(row.id, isOpen: row.isOpen, in: table)
+    case let row as CustomerCoupon: note(row.id, isOpen: row.status == .active, in: table)
+    default: break
+    }
+    guard tables[table, default: [:]].updateValue(row, forKey: row.id) == nil,
+      let columns = Self.indexed[table]
+    else { return }
+    let values = row.jsonObject
+    for column in columns {
+      if let text = values[column]?.string { index["\(table.rawValue) \(column) \(text)", default: []].append(row.id) }
     }
   }
+
+  private func note(_ id: ID, isOpen: Bool, in table: Table) {
+    if isOpen { open[table, default: []].insert(id) } else { open[table]?.remove(id) }
+  }
+
+  private static let indexed: [Table: Set<String>] = [
+    .taskQueue: ["workflow_id"], .workflowActions: ["workflow_id"], .workflowEvents: ["workflow_id"],
+    .posTransactions: ["workflow_id", "parent_id", "customer_id"],
+    .pointTransactions: ["workflow_id", "customer_id", "event_key"],
+    .pointCredits: ["customer_id", "transaction_id"], .loyaltyProfiles: ["customer_id", "referral_code"],
+    .loyaltyRedemptions: ["customer_id", "event_key", "code"], .customerCoupons: ["customer_id", "code"],
+    .customerJourneyEvents: ["customer_id", "event_key"], .customerPreferences: ["customer_id"],
+  ]
 
   func removeTimer(_ dedupe: String) { timers[dedupe] = nil }
 
@@ -174,8 +203,13 @@ final class MemoryRows: ClinicRows {
   }
 
   /// What belongs to a case, in the order of its making.
-  func of<R: Row>(_ type: R.Type, _ workflow: ID) -> [R] {
-    (byWorkflow[R.table]?[workflow] ?? []).compactMap { tables[R.table]?[$0] as? R }
+  func of<R: Row>(_ type: R.Type, _ workflow: ID) -> [R] { found(type, "workflow_id", workflow) }
+
+  /// What belongs to a customer, in the order of its making.
+  func of<R: Row>(_ type: R.Type, customer: ID) -> [R] { found(type, "customer_id", customer) }
+
+  private func found<R: Row>(_ type: R.Type, _ column: String, _ id: ID) -> [R] {
+    (index["\(R.table.rawValue) \(column) \(id)"] ?? []).compactMap { tables[R.table]?[$0] as? R }
   }
 
   private func unique<R: Row, V: CustomStringConvertible>(_ row: R, _ column: KeyPath<R, V>) throws {
@@ -187,5 +221,14 @@ final class MemoryRows: ClinicRows {
 
   private func reference<R: Row>(_ type: R.Type, _ id: ID?) throws {
     if let id, tables[R.table]?[id] == nil { throw Broken(description: "\(R.table.rawValue) has no \(id)") }
+  }
+}
+
+extension Selection {
+  fileprivate var isOfOpenRows: Bool {
+    conditions.contains { condition in
+      guard case .equal(let name, let value) = condition else { return false }
+      return "\(name)" == "is_open" && value == .integer(1) || "\(name)" == "status" && value == .text("active")
+    }
   }
 }

@@ -34,6 +34,13 @@ import Testing
     setDuty              own    own         -     any    any    reason       -         -
     manageStaff          -      -           -     any    any    reason       -         -
     manageOwners         -      -           -     -      any    reason       -         -
+    manageLoyalty        -      -           -     any    any    reason       -         -
+    redeemReward         any    -           any   any    any    reason       own       -
+    cancelRedemption     -      -           -     any    any    reason       own       -
+    rewardByHand         any    -           any   any    any    reason       -         -
+    sell                 any    -           any   any    any    reason       -         -
+    refundSale           -      -           -     any    any    reason       -         -
+    readLoyalty          any    any         -     any    any    reason       own       -
     readNotifications    own    own         -     own    own    reason       own       -
     readWorkflows        any    any         -     any    any    reason       -         -
     readTasks            own    own         -     any    any    reason       -         -

@@ -20,6 +20,8 @@ final class World {
   var decidesTwice = false
   /// The cases that commands and timers have changed since somebody looked.
   var touched: Set<ID> = []
+  /// The customers about whom something has changed since somebody looked.
+  var touchedCustomers: Set<ID> = []
 
   /// 2026-02-02T03:00Z, 10:00 in Bangkok.
   static let start = Instant(milliseconds: 1_770_001_200_000)
@@ -105,19 +107,20 @@ final class World {
     return actor
   }
 
-  /// Decides and applies; a refusal changes nothing.
+  /// Decides and applies; a refusal changes nothing. `key` is the command's, a new one if none is named.
   @discardableResult
-  func run(_ command: Command, as person: Person, reason: String? = nil) throws -> JSON {
-    try run(command, actor: actor(person), reason: reason)
+  func run(_ command: Command, as person: Person, reason: String? = nil, key: String? = nil) throws -> JSON {
+    try run(command, actor: actor(person), reason: reason, key: key)
   }
 
   @discardableResult
-  func run(_ command: Command, actor: Actor, reason: String? = nil) throws -> JSON {
-    var draft = Draft(rows: rows, actor: actor, now: now, seq: seq + 1, commandKey: "K\(seq + 1)", ids: ids)
+  func run(_ command: Command, actor: Actor, reason: String? = nil, key: String? = nil) throws -> JSON {
+    let key = key ?? "K\(seq + 1)"
+    var draft = Draft(rows: rows, actor: actor, now: now, seq: seq + 1, commandKey: key, ids: ids)
     draft.reason = reason
     let result = try decide(command, &draft)
     if decidesTwice {
-      var again = Draft(rows: rows, actor: actor, now: now, seq: seq + 1, commandKey: "K\(seq + 1)", ids: ids)
+      var again = Draft(rows: rows, actor: actor, now: now, seq: seq + 1, commandKey: key, ids: ids)
       again.reason = reason
       #expect(try decide(command, &again) == result)
       #expect(again.changes.map { $0.row?.jsonObject } == draft.changes.map { $0.row?.jsonObject })
@@ -125,7 +128,17 @@ final class World {
     ids = draft.ids
     try rows.apply(draft.changes)
     touched.formUnion(draft.changes.compactMap { $0.row?.keys.workflow })
+    touchedCustomers.formUnion(draft.changes.compactMap { $0.row?.keys.customer })
     if draft.changes.contains(where: { $0.row != nil }) { seq += 1 }
+    return result
+  }
+
+  /// The same command again, past the store's memory of keys: a success that changes no row.
+  func twice(_ command: Command, as person: Person, key: String? = nil) throws -> JSON {
+    let before = seq
+    let result = try run(command, as: person, key: key)
+    #expect(seq == before, "\(command.name) changed something the second time")
+    #expect(result["already"] == true)
     return result
   }
 

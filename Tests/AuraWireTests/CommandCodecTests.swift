@@ -18,7 +18,7 @@ import Testing
   private static let full: [(String, String)] = [
     (
       "initialize",
-      #"{"customer":{"name":"Malee","phone":"081","nickname":"M","email":"m@x","age":30,"dateOfBirth":"1996-02-29","gender":"female","source":"ads","allergies":"latex","language":"en"},"salesId":"\#(b)","treatmentId":"\#(b)","scanId":"s","notes":"n"}"#
+      #"{"customer":{"name":"Malee","phone":"081","nickname":"M","email":"m@x","age":30,"dateOfBirth":"1996-02-29","gender":"female","source":"ads","allergies":"latex","language":"en","referralCode":"BNABCDEFGH"},"salesId":"\#(b)","treatmentId":"\#(b)","scanId":"s","notes":"n"}"#
     ),
     ("scanCustomer", #"{"workflowId":"\#(w)","scanResults":{"a":1},"consent":{"version":"2","channel":"tablet"}}"#),
     (
@@ -61,6 +61,30 @@ import Testing
     ("addMember", #"{"userId":"\#(b)","role":"beautician","frontDesk":true,"skills":["laser"]}"#),
     ("changeRole", #"{"staffId":"\#(b)","role":"sales_staff","frontDesk":false,"skills":[]}"#),
     ("revokeMembership", #"{"staffId":"\#(b)","reason":"r"}"#),
+    (
+      "createReward",
+      #"{"name":"10%","description":"d","type":"discount_percentage","pointsCost":500,"percentBp":1000,"monetaryValueSt":0,"treatmentId":"\#(b)","isActive":true,"maxRedemptions":5,"perCustomerLimit":1,"tierRequirement":"gold","validFrom":1,"validUntil":2,"couponDays":90,"stackable":false}"#
+    ),
+    ("updateReward", #"{"rewardId":"\#(w)","isActive":false}"#),
+    ("redeemReward", #"{"rewardId":"\#(w)","customerId":"\#(b)"}"#),
+    ("cancelRedemption", #"{"redemptionId":"\#(w)"}"#),
+    (
+      "createAchievement",
+      #"{"name":"First","description":"d","category":"spending","conditions":{"totalSpent":1},"pointsReward":100,"badgeIcon":"i","specialReward":{"percentBp":500},"isActive":true,"isSecret":false}"#
+    ),
+    ("updateAchievement", #"{"achievementId":"\#(w)","isSecret":true}"#),
+    ("unlockAchievement", #"{"achievementId":"\#(w)","customerId":"\#(b)","override":true}"#),
+    ("awardPoints", #"{"customerId":"\#(w)","points":10,"transactionId":"t","description":"d"}"#),
+    ("recordReview", #"{"workflowId":"\#(w)"}"#),
+    (
+      "createSale",
+      #"{"customerId":"\#(w)","items":[{"treatmentId":"\#(b)","name":"x","quantity":2,"priceSt":100}],"discountSt":50}"#
+    ),
+    ("applyCoupon", #"{"saleId":"\#(w)","code":"RWD-ABCDEFGH"}"#),
+    ("removeCoupon", #"{"saleId":"\#(w)"}"#),
+    ("paySale", #"{"saleId":"\#(w)","amountSt":100,"paymentMethod":"CASH"}"#),
+    ("voidSale", #"{"saleId":"\#(w)"}"#),
+    ("refundSale", #"{"saleId":"\#(w)","amountSt":100,"reason":"r"}"#),
     ("markNotificationRead", #"{"notificationId":"\#(w)"}"#),
     ("markAllNotificationsRead", "{}"),
   ]

@@ -1,0 +1,183 @@
+/// Which of a customer's rows, newest first.
+package struct HistoryFilter: Sendable, Equatable {
+  package static let limitMax = 100
+
+  /// `nil`: the caller's own.
+  package var customer: ID?
+  package var limit = 20
+  /// The last posting of the page before.
+  package var after: ID?
+
+  package init(customer: ID? = nil) { self.customer = customer }
+}
+
+/// What a customer, or staff for one, asks of points, rewards and coupons. A draft that is never applied reads for it.
+struct LoyaltyReading {
+  private let draft: Draft
+
+  init(rows: any ClinicRows, actor: Actor, now: Instant) {
+    var draft = Draft(rows: rows, actor: actor, now: now, seq: 0, ids: IDGenerator())
+    // A query is asked for no reason; a super admin's reading is in the access log.
+    draft.reason = "query"
+    self.draft = draft
+  }
+
+  private func whose(_ named: ID?) throws -> Customer { try draft.whose(named, .readLoyalty) }
+
+  private func profile(of customer: ID) throws -> LoyaltyProfile {
+    if let known = try draft.knownProfile(of: customer) { return known }
+    var blank = LoyaltyProfile()
+    blank.customerID = customer
+    return blank
+  }
+
+  // MARK: Where one stands
+
+  func standing(of named: ID?) throws -> JSON {
+    let customer = try whose(named)
+    let profile = try profile(of: customer.id)
+    let tier = profile.currentTier
+    return [
+      "customerId": .id(customer.id), "availablePoints": .integer(profile.availablePoints),
+      "totalPoints": .integer(profile.totalPoints), "currentTier": .word(tier),
+      "tierProgressBp": .integer(profile.tierProgressBp),
+      "nextTier": tier.next.map {
+        [
+          "tier": .word($0), "floorSt": .integer($0.floorSt),
+          "missingSt": .integer(max(0, $0.floorSt - profile.totalSpentSt)),
+        ]
+      } ?? .null,
+      "multiplierBp": .integer(tier.multiplierBp), "totalSpentSt": .integer(profile.totalSpentSt),
+      "totalVisits": .integer(profile.totalVisits), "averageSpendSt": .integer(profile.averageSpendSt),
+      "lastVisit": .instant(profile.lastVisit), "referralCode": .string(profile.referralCode),
+      "successfulReferrals": .integer(profile.successfulReferrals), "joinedAt": .instant(profile.joinedAt),
+      "nextExpiry": try nextExpiry(of: customer.id), "achievements": try achievements(profile),
+      "version": .integer(profile.version),
+    ]
+  }
+
+  /// The credits that end first, and those that end with them.
+  private func nextExpiry(of customer: ID) throws -> JSON {
+    let open = try draft.openCredits(.equal("customer_id", .id(customer)), limit: 32)
+    guard let first = open.first, first.expiresAt < .latest else { return .null }
+    let points = open.filter { $0.expiresAt == first.expiresAt }.reduce(0) { $0 + $1.remaining }
+    return ["at": .instant(first.expiresAt), "points": .integer(points)]
+  }
+
+  /// A secret achievement shows once it is reached.
+  private func achievements(_ profile: LoyaltyProfile) throws -> JSON {
+    let all = try draft.rows(Achievement.self, Selection(.equal("is_active", .integer(1)), order: [.ascending("id")]))
+    return .array(
+      all.filter { !$0.isSecret || profile.has($0.id) || draft.actor.kind != .customer }.map {
+        [
+          "id": .id($0.id), "name": .string($0.name), "description": .text($0.description),
+          "category": .word($0.category),
+          "conditions": $0.conditions, "pointsReward": .integer($0.pointsReward), "badgeIcon": .text($0.badgeIcon),
+          "unlocked": .bool(profile.has($0.id)),
+        ]
+      })
+  }
+
+  // MARK: What points buy
+
+  func rewards(for named: ID?) throws -> JSON {
+    let customer = try whose(named)
+    let profile = try profile(of: customer.id)
+    let all = try draft.rows(
+      LoyaltyReward.self,
+      Selection(.equal("is_active", .integer(1)), order: [.ascending("points_cost"), .ascending("id")], limit: 200))
+    let now = draft.now
+    let shown = all.filter { reward in reward.validUntil.map { now < $0 } ?? true }
+    return [
+      "customerId": .id(customer.id), "availablePoints": .integer(profile.availablePoints),
+      "currentTier": .word(profile.currentTier),
+      "rewards": .array(try shown.map { try entry($0, profile) }),
+    ]
+  }
+
+  private func entry(_ reward: LoyaltyReward, _ profile: LoyaltyProfile) throws -> JSON {
+    let lack = try draft.lacking(reward, profile)
+    return [
+      "id": .id(reward.id), "name": .string(reward.name), "description": .text(reward.description),
+      "type": .word(reward.type), "pointsCost": .integer(reward.pointsCost),
+      "percentBp": reward.percentBp.map(JSON.integer) ?? .null, "monetaryValueSt": .integer(reward.monetaryValueSt),
+      "treatmentId": .id(reward.treatmentID), "tierRequirement": reward.tierRequirement.map { .word($0) } ?? .null,
+      "validUntil": .instant(reward.validUntil), "couponDays": .integer(reward.couponDays),
+      "left": reward.maxRedemptions.map { .integer($0 - reward.currentRedemptions) } ?? .null,
+      "open": .bool(lack == nil), "locked": lack.map { .string($0.rawValue) } ?? .null,
+      "missingPoints": .integer(max(0, reward.pointsCost - profile.availablePoints)),
+      "version": .integer(reward.version),
+    ]
+  }
+
+  // MARK: What has been
+
+  func history(_ filter: HistoryFilter) throws -> JSON {
+    let customer = try whose(filter.customer)
+    let mine = Condition.equal("customer_id", .id(customer.id))
+    var selection = Selection(
+      mine, order: [.descending("created_at"), .descending("id")], limit: filter.limit + 1)
+    if let after = filter.after {
+      guard let last = try draft.row(PointTransaction.self, after), last.customerID == customer.id else {
+        throw Refusal(.notFound, "There is no such posting.", details: ["path": "args.after"])
+      }
+      selection.conditions.append(.atMost("created_at", .instant(last.createdAt)))
+      // Postings of the same moment, on this page and the one before.
+      selection.limit = filter.limit + 1 + Self.sameMomentMax
+    }
+    var found = try draft.rows(PointTransaction.self, selection)
+    if let after = filter.after, let index = found.firstIndex(where: { $0.id == after }) {
+      found.removeSubrange(...index)
+    }
+    let page = found.prefix(filter.limit)
+    let redemptions = try draft.rows(
+      LoyaltyRedemption.self,
+      Selection(mine, order: [.descending("issued_at"), .descending("id")], limit: filter.limit))
+    return [
+      "customerId": .id(customer.id),
+      "transactions": .array(
+        page.map {
+          [
+            "id": .id($0.id), "type": .word($0.type), "amount": .integer($0.amount),
+            "description": .string($0.description), "createdAt": .instant($0.createdAt),
+            "expiresAt": .instant($0.expiresAt), "rewardId": .id($0.rewardID), "workflowId": .id($0.workflowID),
+          ]
+        }),
+      "next": found.count > filter.limit ? .id(page.last?.id) : .null,
+      "redemptions": .array(
+        try redemptions.map {
+          [
+            "id": .id($0.id), "code": .string($0.code), "status": .word($0.status),
+            "pointsCost": .integer($0.pointsCost), "issuedAt": .instant($0.issuedAt),
+            "appliedAt": .instant($0.appliedAt), "appliedPosTransactionId": .id($0.appliedPosTransactionID),
+            "reward": .text(try draft.row(LoyaltyReward.self, $0.rewardID)?.name),
+          ]
+        }),
+    ]
+  }
+
+  /// More than one night lets go of a customer's credits in one moment.
+  private static let sameMomentMax = 200
+
+  func coupons(of named: ID?) throws -> JSON {
+    let customer = try whose(named)
+    let all = try draft.rows(
+      CustomerCoupon.self,
+      Selection(
+        .equal("customer_id", .id(customer.id)),
+        .oneOf("status", [.word(CouponStatus.active), .word(CouponStatus.reserved), .word(CouponStatus.used)]),
+        order: [.descending("id")], limit: 100))
+    return [
+      "customerId": .id(customer.id),
+      "coupons": .array(
+        all.map {
+          [
+            "id": .id($0.id), "code": .string($0.code), "source": .word($0.source), "type": .word($0.type),
+            "percentBp": $0.percentBp.map(JSON.integer) ?? .null, "amountSt": $0.amountSt.map(JSON.integer) ?? .null,
+            "treatmentId": .id($0.treatmentID), "stackable": .bool($0.stackable), "status": .word($0.status),
+            "validUntil": .instant($0.validUntil), "usedAt": .instant($0.usedAt), "version": .integer($0.version),
+          ]
+        }),
+    ]
+  }
+}
