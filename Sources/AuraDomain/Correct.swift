@@ -71,8 +71,8 @@ extension Draft {
     let previous = try rows(
       WorkflowAction.self, Selection(of, .less("seq", .integer(action.seq)), order: [.descending("seq")], limit: 1)
     ).first
-    let points = try rows(
-      PointTransaction.self, Selection(of, .greater("id", .id(previous?.id ?? workflow.id)), limit: 1))
+    let since = previous?.id ?? workflow.id
+    let points = try rows(PointTransaction.self, Selection(of)).filter { $0.id > since }
     // The sale that was confirmed in the same breath is not what this move has caused.
     let money = try rows(
       PosTransaction.self, Selection(of, .greater("created_at", .instant(action.performedAt)), limit: 1))

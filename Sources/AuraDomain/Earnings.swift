@@ -98,6 +98,6 @@ extension Draft {
   }
 
   func refunds(of sale: PosTransaction) throws -> [PosTransaction] {
-    try rows(PosTransaction.self, Selection(.equal("parent_id", .id(sale.id)), order: [.ascending("id")]))
+    try rows(PosTransaction.self, Selection(.equal("parent_id", .id(sale.id))))
   }
 }

@@ -32,7 +32,7 @@ extension Draft {
   private mutating func expire(_ whose: Condition...) throws -> Int {
     var selection = Selection(
       .equal("is_open", .integer(1)), .atMost("expires_at", .instant(now)),
-      order: [.ascending("expires_at"), .ascending("id")], limit: creditsPerFiring)
+      order: [.ascending("expires_at")], limit: creditsPerFiring)
     selection.conditions = whose + selection.conditions
     let due = try rows(PointCredit.self, selection)
     for credit in due { try expire(credit) }

@@ -144,7 +144,7 @@ extension Draft {
   /// Credits with something left, those that expire first before the others.
   func openCredits(_ conditions: Condition..., limit: Int) throws -> [PointCredit] {
     var selection = Selection(
-      .equal("is_open", .integer(1)), order: [.ascending("expires_at"), .ascending("id")], limit: limit)
+      .equal("is_open", .integer(1)), order: [.ascending("expires_at")], limit: limit)
     selection.conditions = conditions + selection.conditions
     return try rows(PointCredit.self, selection)
   }
