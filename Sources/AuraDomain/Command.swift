@@ -268,6 +268,8 @@ package struct ConfirmPayment: Sendable, Equatable {
   package var scheduledTime: Instant?
   package var room: String?
   package var priority: TaskPriority?
+  /// A coupon of the customer's: the amount is the price less what it takes off.
+  package var couponCode: String?
   /// An owner or admin takes another amount or a taken slot, and says why in `step.reason`.
   package var override: Bool
 

@@ -73,18 +73,11 @@ extension Draft {
   /// Puts a coupon on an open bill and holds it there for half an hour.
   mutating func applyCoupon(_ code: String, to id: ID) throws -> JSON {
     let sale = try openSale(id)
-    let code = code.uppercased()
-    let coupon = try rows(CustomerCoupon.self, Selection(.equal("code", .text(code)), limit: 1)).first
-    // A code that nobody has and one that is another customer's are the same to whoever tries.
-    guard let coupon, coupon.customerID == sale.customerID else { throw Self.unknown(code) }
+    let coupon = try coupon(code, of: sale.customerID)
     if sale.couponID == coupon.id { return outcome(sale, ["already": true]) }
     if sale.couponID != nil { throw coupon.unavailable("other_coupon", "The bill has a coupon.") }
     try require(coupon)
-    if !coupon.stackable && sale.discountSt > 0 {
-      throw coupon.unavailable("not_stackable", "This coupon excludes other discounts.")
-    }
-    let discount = try coupon.discount(on: sale)
-    guard discount > 0 else { throw coupon.unavailable("no_effect", "This coupon takes nothing off this bill.") }
+    let discount = try requireDiscount(of: coupon, on: sale)
     let until = now + Self.reservation
     try update(coupon) { row in
       row.status = .reserved
@@ -104,8 +97,31 @@ extension Draft {
     return outcome(after, ["already": false, "couponDiscountSt": .integer(discount), "reservedUntil": .instant(until)])
   }
 
-  private static func unknown(_ code: String) -> Refusal {
-    Refusal(.couponUnavailable, "This code cannot be used here.", details: ["code": .string(code)])
+  /// A code that nobody has and one that is another customer's are the same to whoever tries.
+  private func coupon(_ code: String, of customer: ID) throws -> CustomerCoupon {
+    let code = code.uppercased()
+    let coupon = try rows(CustomerCoupon.self, Selection(.equal("code", .text(code)), limit: 1)).first
+    guard let coupon, coupon.customerID == customer else {
+      throw Refusal(.couponUnavailable, "This code cannot be used here.", details: ["code": .string(code)])
+    }
+    return coupon
+  }
+
+  /// A customer's coupon that can be used now.
+  func usableCoupon(_ code: String, of customer: ID) throws -> CustomerCoupon {
+    let coupon = try coupon(code, of: customer)
+    try require(coupon)
+    return coupon
+  }
+
+  /// What a coupon takes off a bill, which must be something.
+  func requireDiscount(of coupon: CustomerCoupon, on sale: PosTransaction) throws -> Int {
+    if !coupon.stackable && sale.discountSt > 0 {
+      throw coupon.unavailable("not_stackable", "This coupon excludes other discounts.")
+    }
+    let discount = try coupon.discount(on: sale)
+    guard discount > 0 else { throw coupon.unavailable("no_effect", "This coupon takes nothing off this bill.") }
+    return discount
   }
 
   private func require(_ coupon: CustomerCoupon) throws {

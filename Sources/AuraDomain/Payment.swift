@@ -11,7 +11,8 @@ extension Draft {
         details: ["path": "args.paymentMethod", "problem": "CASH, CARD, PROMPTPAY, TRANSFER is expected"])
     }
     let treatment = try treatment(for: command, workflow)
-    let bill = try bill(command, workflow, treatment)
+    let coupon = try command.couponCode.map { try usableCoupon($0, of: workflow.customerID) }
+    let bill = try bill(command, workflow, treatment, coupon)
     let skill = treatment?.requiredSkill
     let minutes = treatment?.durationMinutes ?? TaskTemplate.of(.performTreatment).minutes
     let slot = command.scheduledTime.map { Slot(start: $0, minutes: minutes) }
@@ -22,7 +23,8 @@ extension Draft {
       let order = Stage.allCases
       return (order.firstIndex(of: stage) ?? 0) > (order.firstIndex(of: workflow.currentStage) ?? 0)
     }
-    let sale = try sale(bill, for: workflow, method: command.method)
+    var sale = try sale(bill, for: workflow, method: command.method)
+    sale.couponID = coupon?.id
     var data: JSONObject = [
       "amount_st": .integer(bill.totalSt), "payment_method": .word(command.method),
       "pos_transaction_id": .id(sale.id), "transaction_number": .string(sale.transactionNumber),
@@ -39,8 +41,12 @@ extension Draft {
       row.treatmentName = treatment.map { Texts(names: $0.names)[.th] } ?? command.treatmentName ?? row.treatmentName
       row.assignedBeauticianID = beautician
       row.room = command.room ?? row.room
-    } effects: { draft, after, _ in
+    } effects: { [sale] draft, after, _ in
       draft.insert(sale)
+      if let coupon {
+        try draft.update(coupon) { $0.discountSt = bill.couponSt }
+        try draft.useCoupon(of: sale)
+      }
       try draft.welcomePaying(after)
       try draft.finishTasks([.paymentReminder], of: after, as: .completed)
       try draft.finishTasks([.scanCustomer, .sendProposal], of: after, as: .cancelled)
@@ -82,6 +88,8 @@ extension Draft {
     /// `nil` where nothing tells a price.
     var expectedSt: Int?
     var isOverridden: Bool
+    /// What of the discount is a coupon's.
+    var couponSt = 0
   }
 
   private func treatment(for command: ConfirmPayment, _ workflow: Workflow) throws -> Treatment? {
@@ -95,9 +103,35 @@ extension Draft {
     return try treatment(of: workflow)
   }
 
-  private func bill(_ command: ConfirmPayment, _ workflow: Workflow, _ treatment: Treatment?) throws -> Bill {
+  /// The plan's total or the treatment's price, less the coupon; something else is an owner's or admin's to decide.
+  private func bill(
+    _ command: ConfirmPayment, _ workflow: Workflow, _ treatment: Treatment?, _ coupon: CustomerCoupon?
+  ) throws -> Bill {
     let planTotal = workflow.treatmentPlan["total_st"]?.integer
-    let expected = planTotal ?? treatment?.priceSt
+    let price = planTotal ?? treatment?.priceSt
+    var items = workflow.treatmentPlan["items"] ?? []
+    var subtotal = (items.array ?? []).reduce(0) {
+      $0 + ($1["price_st"]?.integer ?? 0) * ($1["quantity"]?.integer ?? 1)
+    }
+    if items.array?.isEmpty ?? true {
+      subtotal = price ?? command.amountSt
+      items = [
+        [
+          "treatment_id": .id(treatment?.id),
+          "name": .text(treatment.map { Texts(names: $0.names)[.th] } ?? command.treatmentName), "quantity": 1,
+          "price_st": .integer(subtotal),
+        ]
+      ]
+    }
+    var couponSt = 0
+    if let coupon {
+      var listed = PosTransaction()
+      listed.items = items
+      listed.subtotalSt = subtotal
+      listed.discountSt = max(0, subtotal - (price ?? subtotal))
+      couponSt = try requireDiscount(of: coupon, on: listed)
+    }
+    let expected = price.map { $0 - couponSt }
     let isOverridden = command.amountSt != expected
     if isOverridden {
       guard command.override, let reason = reason(command.step), !reason.isEmpty else {
@@ -109,29 +143,15 @@ extension Draft {
             "path": expected == nil ? "args.treatmentId" : "args.amountSt",
             "expected_st": expected.map(JSON.integer) ?? .null,
             "amount_st": .integer(command.amountSt), "basis": planTotal == nil ? "treatment" : "plan",
-            "override": "an owner or admin, with a reason",
+            "coupon_st": .integer(couponSt), "override": "an owner or admin, with a reason",
           ])
       }
       try actor.permit(.overrideAmount, isOwn: false, reason: reason)
     }
-    var items = workflow.treatmentPlan["items"] ?? []
-    var subtotal = (items.array ?? []).reduce(0) {
-      $0 + ($1["price_st"]?.integer ?? 0) * ($1["quantity"]?.integer ?? 1)
-    }
-    if items.array?.isEmpty ?? true {
-      subtotal = expected ?? command.amountSt
-      items = [
-        [
-          "treatment_id": .id(treatment?.id),
-          "name": .text(treatment.map { Texts(names: $0.names)[.th] } ?? command.treatmentName), "quantity": 1,
-          "price_st": .integer(subtotal),
-        ]
-      ]
-    }
     // Less than the list is a discount; more has no line of its own, so that it is the subtotal.
     return Bill(
       items: items, subtotalSt: max(subtotal, command.amountSt), totalSt: command.amountSt, expectedSt: expected,
-      isOverridden: isOverridden)
+      isOverridden: isOverridden, couponSt: couponSt)
   }
 
   private mutating func sale(_ bill: Bill, for workflow: Workflow, method: PaymentMethod) throws -> PosTransaction {

@@ -230,6 +230,7 @@ extension Arguments {
     command.scheduledTime = try optionalInstant("scheduledTime")
     command.room = try optionalText("room", bytesMax: Size.word)
     command.priority = try optionalWord("priority", TaskPriority.self, aliases: Alias.priorities)
+    command.couponCode = try optionalText("couponCode", bytesMax: 32)
     command.override = try flag("override") ?? false
     return command
   }

@@ -218,6 +218,36 @@ import Testing
     #expect(try world.profile(customer).availablePoints == 100)
   }
 
+  @Test func `takes a coupon off a treatment's price too, and back comes both`() throws {
+    let it = try LoyaltyWorld()
+    let world = it.world
+    let code = try world.code(it.ten, it.customer)
+    let w = try world.lead()
+    #expect(try world.workflow(w).customerID == it.customer)
+    var payment = world.payment(w, at: world.now + .hours(2), amountSt: 500_000)
+    payment.couponCode = code
+    let refused = world.refusal(.confirmPayment(payment), as: .s1)
+    #expect(refused?.code == .amountMismatch)
+    #expect(refused?.details["expected_st"] == 450_000)
+    #expect(refused?.details["coupon_st"] == 50_000)
+    payment.amountSt = 450_000
+    try world.run(.confirmPayment(payment), as: .s1)
+    let sale = try #require(world.rows.of(PosTransaction.self, w).first)
+    #expect((sale.subtotalSt, sale.discountSt, sale.paidSt) == (500_000, 50_000, 450_000))
+    #expect(try world.coupon(code).status == .used)
+    #expect(try world.coupon(code).discountSt == 50_000)
+    #expect(world.rows.all(LoyaltyRedemption.self).map(\.status) == [.applied])
+    try world.run(.cancel(w, .refund), as: .o1)
+    #expect(try world.coupon(code).status == .active)
+    #expect(world.rows.all(LoyaltyRedemption.self).map(\.status) == [.issued])
+    #expect(try world.profile(it.customer).totalSpentSt == 500_000)
+
+    let other = try world.lead("Nok", phone: "0822222222")
+    var foreign = world.payment(other, amountSt: 450_000)
+    foreign.couponCode = code
+    #expect(world.refusal(.confirmPayment(foreign), as: .s1)?.details == ["code": .string(code)])
+  }
+
   @Test func `refuses bills that do not add up`() throws {
     let it = try LoyaltyWorld()
     func sale(_ items: [Plan.Item], discount: Int = 0) -> ErrorCode? {

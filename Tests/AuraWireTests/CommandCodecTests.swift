@@ -27,7 +27,7 @@ import Testing
     ),
     (
       "confirmPayment",
-      #"{"workflowId":"\#(w)","amountSt":500000,"paymentMethod":"PROMPTPAY","treatmentId":"\#(b)","treatmentName":"x","beauticianId":"\#(b)","scheduledTime":1770004800000,"room":"1","priority":"high","override":true,"reason":"r","notes":"n"}"#
+      #"{"workflowId":"\#(w)","amountSt":500000,"paymentMethod":"PROMPTPAY","treatmentId":"\#(b)","treatmentName":"x","beauticianId":"\#(b)","scheduledTime":1770004800000,"room":"1","priority":"high","couponCode":"RWD-ABCDEFGH","override":true,"reason":"r","notes":"n"}"#
     ),
     (
       "scheduleAppointment",
