@@ -196,6 +196,16 @@ extension Gateway {
       return hub.send(ServerMessage.error(re: message.id, refusal: error), to: session)
     }
     guard admit(message.id, peer, session) else { return }
+    if command.namesCode {
+      if let wait = shared.guesses.take(clinic: message.clinic, user: session.user, now: .monotonic) {
+        peer.inFlight.remove(message.id)
+        return hub.send(
+          ServerMessage.error(
+            WireFailure(re: message.id, .rateLimited, "too many codes that are none"),
+            retryMilliseconds: wait.milliseconds), to: session)
+      }
+      peer.guesses[message.id] = message.clinic
+    }
     let isTaken = shared.store.submit(
       CommandRequest(
         origin: .session(loop: loop, session: session.id, request: message.id), clinic: message.clinic,
@@ -204,6 +214,9 @@ extension Gateway {
         reason: message.reason))
     if !isTaken {
       peer.inFlight.remove(message.id)
+      if let clinic = peer.guesses.removeValue(forKey: message.id) {
+        shared.guesses.giveBack(clinic: clinic, user: session.user)
+      }
       hub.send(
         ServerMessage.error(WireFailure(re: message.id, .overloaded, "too many commands wait"), retryMilliseconds: 500),
         to: session)
@@ -279,6 +292,7 @@ extension Gateway {
     if !commits.isEmpty { hub.publish(commits) }
     for delivery in deliveries {
       for outcome in delivery.outcomes {
+        settleGuess(of: outcome)
         let text =
           switch outcome.outcome.result {
           case .success(let accepted):
@@ -292,6 +306,15 @@ extension Gateway {
         reply(session: outcome.session, request: outcome.request, text)
       }
     }
+  }
+
+  /// Gives the try back that a command with a code had taken, unless the code was none.
+  private func settleGuess(of outcome: (session: UInt64, request: Int, outcome: Outcome)) {
+    guard let peer = peers[outcome.session], let user = peer.session?.user,
+      let clinic = peer.guesses.removeValue(forKey: outcome.request)
+    else { return }
+    if case .failure(let refusal) = outcome.outcome.result, refusal.isWrongCode { return }
+    shared.guesses.giveBack(clinic: clinic, user: user)
   }
 
   private func apply(_ signal: Signal) {

@@ -13,6 +13,7 @@ struct Shared: Sendable {
   var tokens: Tokens
   var signIn: SignIn
   var presence: PresenceBoard
+  let guesses = GuessGate()
   var version: String
   var post: @Sendable (_ loop: Int, _ work: @escaping @Sendable (Gateway) -> Void) -> Void
   var takePublished: @Sendable (_ loop: Int) -> [Delivery]

@@ -20,6 +20,8 @@ final class Peer: Outlet {
   var early: [[UInt8]] = []
   /// Requests that have not been answered, or whose answer has not left.
   var inFlight: Set<Int> = []
+  /// The clinics of requests in flight that name a code, which costs a try until it turns out to be one.
+  var guesses: [Int: ID] = [:]
   var commands: TokenBucket
   var frames: TokenBucket
   var openedAt: Instant
