@@ -25,7 +25,7 @@ extension Schema {
       """),
     .index("INDEX point_credits_customer ON point_credits (clinic_id, customer_id, is_open, expires_at, id)"),
     .index("INDEX point_credits_expiry ON point_credits (clinic_id, is_open, expires_at, id)"),
-    .index(
-      "INDEX point_transactions_workflow ON point_transactions (clinic_id, workflow_id) WHERE workflow_id IS NOT NULL"),
+    // Each posting asks what it has reached.
+    .index("INDEX achievements_active ON achievements (clinic_id, is_active, id)"),
   ]
 }
