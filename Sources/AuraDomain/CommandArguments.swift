@@ -1,4 +1,3 @@
-
 /// What a tablet that was offline says of a queued command: its own order and its own clock. The server's time is the
 /// one that counts; these are kept with the action.
 package struct DeviceMark: Sendable, Equatable {
