@@ -13,6 +13,10 @@ package enum Change: Sendable {
   /// Keeps what it takes to undo a case's last move, instead of what was kept of the move before; `nil` forgets it. No
   /// row: it holds columns that some may not see, it is nobody's to read, and it is worth nothing after minutes.
   case undo(workflow: ID, JSON?)
+  /// Hands a message to its gateway once the commit is durable. Nothing of it is kept: the lease's end brings it again.
+  case dispatch(Dispatch)
+  /// Writes a line into the clinic's audit.
+  case audit(kind: String, detail: JSON)
 }
 
 /// Work that comes due by itself: it is stored with the commit that planned it and fires as a command of the system.

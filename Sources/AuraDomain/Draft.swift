@@ -95,7 +95,7 @@ package struct Draft {
       switch changes[position] {
       case .insert: changes[position] = .insert(after)
       case .update(let before, _): changes[position] = .update(before: before, after: after)
-      case .schedule, .cancelTimer, .counter, .undo: preconditionFailure("positions name rows only")
+      case .schedule, .cancelTimer, .counter, .undo, .dispatch, .audit: preconditionFailure("positions name rows only")
       }
     } else {
       positions[row.id] = changes.count
@@ -106,6 +106,10 @@ package struct Draft {
 
   package mutating func schedule(_ timer: PlannedTimer) { changes.append(.schedule(timer)) }
   package mutating func cancelTimer(_ dedupe: String) { changes.append(.cancelTimer(dedupe: dedupe)) }
+
+  /// Hands a message to its gateway after the commit.
+  package mutating func dispatch(_ dispatch: Dispatch) { changes.append(.dispatch(dispatch)) }
+  package mutating func audit(_ kind: String, _ detail: JSON) { changes.append(.audit(kind: kind, detail: detail)) }
 
   /// Keeps what it takes to undo a case's last move, or forgets what was kept.
   package mutating func keepUndo(_ workflow: ID, _ undo: JSON?) { changes.append(.undo(workflow: workflow, undo)) }
@@ -140,7 +144,7 @@ extension Change {
   package var row: (any Row)? {
     switch self {
     case .insert(let row), .update(_, let row): row
-    case .schedule, .cancelTimer, .counter, .undo: nil
+    case .schedule, .cancelTimer, .counter, .undo, .dispatch, .audit: nil
     }
   }
 }

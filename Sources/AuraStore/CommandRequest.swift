@@ -83,10 +83,12 @@ package struct Batch: Sendable {
   /// In the order submitted.
   package var outcomes: [(CommandRequest.Origin, Outcome)] = []
   package var signals: [Signal] = []
+  /// Messages that may leave the house now.
+  package var dispatches: [Dispatch] = []
   /// What `write` callers wait for; run after `publish`.
   var completions: [@Sendable () -> Void] = []
 
-  package var isEmpty: Bool { commits.isEmpty && outcomes.isEmpty && signals.isEmpty }
+  package var isEmpty: Bool { commits.isEmpty && outcomes.isEmpty && signals.isEmpty && dispatches.isEmpty }
 
   package init() {}
 }

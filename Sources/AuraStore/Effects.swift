@@ -4,9 +4,11 @@ import AuraDomain
 struct Effects {
   let clinic: ID
   let now: Instant
+  let user: ID?
   private(set) var rows: [RowChange] = []
   private(set) var signals: [Signal] = []
   private(set) var planned: Instant?
+  private(set) var dispatches: [Dispatch] = []
 
   private static let setCounter: SQL = """
     INSERT INTO sys_counters (clinic_id, name, value) VALUES ($1, $2, $3)
@@ -19,8 +21,10 @@ struct Effects {
     """
   private static let clearUndo: SQL = "DELETE FROM sys_undos WHERE clinic_id = $1 AND workflow_id = $2"
 
-  init(clinic: ID, now: Instant) {
+  /// - Parameter user: who acts; `nil` is the system.
+  init(clinic: ID, user: ID?, now: Instant) {
     self.clinic = clinic
+    self.user = user
     self.now = now
   }
 
@@ -49,6 +53,9 @@ struct Effects {
       case .undo(let workflow, let undo?):
         try session.execute(Self.setUndo, .id(clinic), .id(workflow), .text(undo.text))
       case .undo(let workflow, nil): try session.execute(Self.clearUndo, .id(clinic), .id(workflow))
+      case .dispatch(let dispatch): dispatches.append(dispatch)
+      case .audit(let kind, let detail):
+        try Audit.append(session, at: now, clinic: clinic, user: user, kind: kind, detail: detail)
       }
     }
   }

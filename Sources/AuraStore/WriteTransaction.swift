@@ -23,7 +23,7 @@ package final class WriteTransaction {
       rows: StoredRows(session: session, clinicID: clinic), actor: .system, now: now, seq: head + 1, ids: ids)
     defer { ids = draft.ids }
     try changes(&draft)
-    var effects = Effects(clinic: clinic, now: now)
+    var effects = Effects(clinic: clinic, user: nil, now: now)
     try effects.apply(draft.changes, session)
     work.add(effects)
     if effects.rows.isEmpty { return head }

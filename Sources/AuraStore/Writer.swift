@@ -153,7 +153,7 @@ package final class Writer {
     draft.reason = request.reason
     defer { ids = draft.ids }
     let result = try configuration.decide(request.command, &draft)
-    var effects = Effects(clinic: request.clinic, now: work.now)
+    var effects = Effects(clinic: request.clinic, user: request.user, now: work.now)
     try effects.apply(draft.changes, session)
     var writer = JSONWriter(capacity: 64)
     writer.value(result)
@@ -329,6 +329,7 @@ extension Writer.Work {
 
   mutating func add(_ effects: Effects) {
     batch.signals.append(contentsOf: effects.signals)
+    batch.dispatches.append(contentsOf: effects.dispatches)
     if let due = effects.planned { planned = min(planned ?? due, due) }
   }
 }

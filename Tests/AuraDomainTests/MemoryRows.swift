@@ -18,6 +18,9 @@ final class MemoryRows: ClinicRows {
   /// Who holds a value that one row only may have.
   private var unique: [String: ID] = [:]
   private(set) var undos: [ID: JSON] = [:]
+  /// What has left for a gateway, in order.
+  private(set) var dispatches: [Dispatch] = []
+  private(set) var audits: [(kind: String, detail: JSON)] = []
   private(set) var timers: [String: PlannedTimer] = [:]
 
   init(clinic: ID) { clinicID = clinic }
@@ -79,6 +82,8 @@ final class MemoryRows: ClinicRows {
       case .schedule(let timer): timers[timer.dedupe] = timer
       case .cancelTimer(let dedupe): timers[dedupe] = nil
       case .undo(let workflow, let undo): undos[workflow] = undo
+      case .dispatch(let dispatch): dispatches.append(dispatch)
+      case .audit(let kind, let detail): audits.append((kind, detail))
       case .counter(let name, let value):
         guard value == (counters[name] ?? 0) + 1 else { throw Broken(description: "counter \(name) jumps") }
         counters[name] = value

@@ -1,0 +1,55 @@
+/// A message that is to leave the house. It is handed to a gateway only after the commit that leased it is on disk, and
+/// however often it is handed over, the execution's id tells the gateway that it is one message.
+package struct Dispatch: Sendable, Equatable {
+  package var clinic: ID
+  /// The gateway's idempotency key.
+  package var execution: ID
+  package var channel: Channel
+  /// 1, 2, 3 …: which try this is.
+  package var attempt: Int
+  /// Whoever has no answer by then has lost the right to report one: another try may be under way.
+  package var leaseUntil: Instant
+  /// An email address, a phone number as the clinic wrote it down, or the channel's own id of the customer.
+  package var address: String
+  package var language: Language
+  package var subject: String?
+  package var text: String
+  /// A template that the channel's operator has approved, where it asks for one.
+  package var approvedTemplate: String?
+
+  package init(
+    clinic: ID, execution: ID, channel: Channel, attempt: Int, leaseUntil: Instant, address: String, language: Language,
+    text: String
+  ) {
+    self.clinic = clinic
+    self.execution = execution
+    self.channel = channel
+    self.attempt = attempt
+    self.leaseUntil = leaseUntil
+    self.address = address
+    self.language = language
+    self.text = text
+  }
+}
+
+/// What became of a dispatch, as the system reports it to the clinic's rules.
+package struct DispatchReport: Sendable, Equatable {
+  package var execution: ID
+  package var attempt: Int
+  package var result: Result
+
+  package enum Result: Sendable, Equatable {
+    /// The gateway has taken it, now or the last time that it was asked.
+    case accepted(providerMessageID: String?)
+    /// It will never take it on this channel: no such address, no gateway, refused for good.
+    case refused(reason: String)
+    /// It may take it later: no answer, overloaded, out of order. `retryAfter` is its own wish.
+    case failed(reason: String, retryAfter: Span?)
+  }
+
+  package init(execution: ID, attempt: Int, result: Result) {
+    self.execution = execution
+    self.attempt = attempt
+    self.result = result
+  }
+}
