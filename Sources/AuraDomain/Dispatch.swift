@@ -16,6 +16,8 @@ package struct Dispatch: Sendable, Equatable {
   package var text: String
   /// A template that the channel's operator has approved, where it asks for one.
   package var approvedTemplate: String?
+  /// Where the customer says that they want no more of these; it stands in the text as well.
+  package var optOutLink: String?
 
   package init(
     clinic: ID, execution: ID, channel: Channel, attempt: Int, leaseUntil: Instant, address: String, language: Language,
