@@ -22,6 +22,7 @@ let package = Package(
     .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .systemLibrary(name: "CJWT", pkgConfig: "libjwt", providers: [.apt(["libjwt-dev"])]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
     .target(name: "AuraDomain", swiftSettings: strict),
     .target(name: "AuraJSON", dependencies: ["AuraDomain", "CJansson"], swiftSettings: strict),
@@ -39,6 +40,13 @@ let package = Package(
       dependencies: ["AuraThreads", "CLibWebSockets", .product(name: "Logging", package: "swift-log")],
       swiftSettings: strict),
     .target(
+      name: "AuraDelivery",
+      dependencies: [
+        "AuraDomain", "AuraJSON", "AuraSodium", "AuraThreads", "CCurl",
+        .product(name: "DequeModule", package: "swift-collections"),
+      ],
+      swiftSettings: strict),
+    .target(
       name: "AuraHub",
       dependencies: [
         "AuraDomain", "AuraWire", .product(name: "DequeModule", package: "swift-collections"),
@@ -47,8 +55,8 @@ let package = Package(
     .target(
       name: "AuraServer",
       dependencies: [
-        "AuraDomain", "AuraJSON", "AuraWire", "AuraStore", "AuraTransport", "AuraHub", "AuraSodium", "AuraThreads",
-        "CJWT",
+        "AuraDomain", "AuraJSON", "AuraWire", "AuraStore", "AuraTransport", "AuraHub", "AuraDelivery", "AuraSodium",
+        "AuraThreads", "CJWT",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
@@ -63,7 +71,7 @@ let package = Package(
     .executableTarget(
       name: "aura",
       dependencies: [
-        "AuraServer", "AuraClient", "AuraStore", "AuraTransport", "AuraDomain", "AuraThreads",
+        "AuraServer", "AuraClient", "AuraDelivery", "AuraStore", "AuraTransport", "AuraDomain", "AuraThreads",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -75,6 +83,8 @@ let package = Package(
     .testTarget(name: "AuraStoreTests", dependencies: ["AuraStore", "AuraDomain"], swiftSettings: strict),
     .testTarget(name: "AuraTransportTests", dependencies: ["AuraTransport"], swiftSettings: strict),
     .testTarget(name: "AuraClientTests", dependencies: ["AuraClient", "AuraServer"], swiftSettings: strict),
+    .testTarget(
+      name: "AuraDeliveryTests", dependencies: ["AuraDelivery", "AuraDomain", "AuraSodium"], swiftSettings: strict),
     .testTarget(name: "AuraHubTests", dependencies: ["AuraHub", "AuraJSON"], swiftSettings: strict),
     .testTarget(name: "AuraServerTests", dependencies: ["AuraServer"], swiftSettings: strict),
   ]

@@ -74,6 +74,18 @@ package enum Sodium {
     return String(decoding: text.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
+  /// HMAC-SHA256 (RFC 2104); the key may be of any length.
+  package static func hmacSHA256(_ message: [UInt8], key: [UInt8]) -> [UInt8] {
+    precondition(isReady, "libsodium did not start")
+    var state = crypto_auth_hmacsha256_state()
+    var code = [UInt8](repeating: 0, count: Int(crypto_auth_hmacsha256_BYTES))
+    crypto_auth_hmacsha256_init(&state, key, key.count)
+    crypto_auth_hmacsha256_update(&state, message, UInt64(message.count))
+    crypto_auth_hmacsha256_final(&state, &code)
+    sodium_memzero(&state, MemoryLayout.size(ofValue: state))
+    return code
+  }
+
   /// Compares in a time that does not depend on the bytes.
   package static func areEqual(_ a: [UInt8], _ b: [UInt8]) -> Bool {
     a.count == b.count && sodium_memcmp(a, b, a.count) == 0

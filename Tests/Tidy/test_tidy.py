@@ -19,6 +19,7 @@ DOORS = {
     "CSQLite": "Sources/AuraStore/SQLite",
     "CSodium": "Sources/AuraSodium/Sodium",
     "CJWT": "Sources/AuraServer/LibJWT",
+    "CCurl": "Sources/AuraDelivery/Curl",
 }
 
 # What each room may know of the others; what is not listed is a wall that somebody took down.
@@ -31,6 +32,7 @@ ROOMS = {
     "AuraHub": {"AuraDomain", "AuraWire"},
     "AuraStore": {"AuraDomain", "AuraJSON", "AuraSodium", "AuraThreads"},
     "AuraTransport": {"AuraThreads"},
+    "AuraDelivery": {"AuraDomain", "AuraJSON", "AuraSodium", "AuraThreads"},
     "AuraClient": {"AuraDomain", "AuraJSON", "AuraThreads", "AuraTransport", "AuraWire"},
 }
 
