@@ -9,7 +9,9 @@ struct Aura: ParsableCommand {
     abstract: "A realtime hub for aesthetic clinics: what one screen does, every other shows at once.",
     discussion: "Begin with `aura serve --demo`.",
     version: Server.version,
-    subcommands: [Serve.self, Token.self, Migrate.self, TailCommand.self, LoadTestCommand.self])
+    subcommands: [
+      Serve.self, Token.self, Migrate.self, GatewaysCommand.self, TailCommand.self, LoadTestCommand.self,
+    ])
 
   static func main() {
     // What is written is for this user alone: the data folder holds people's health.

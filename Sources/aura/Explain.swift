@@ -1,4 +1,5 @@
 import AuraClient
+import AuraDelivery
 import AuraServer
 import AuraStore
 import AuraTransport
@@ -22,6 +23,10 @@ func explaining<T>(_ work: () throws -> T) throws -> T {
     throw Complaint("\(failure).")
   } catch let failure as ServerFailure {
     throw Complaint("\(failure)")
+  } catch let failure as GatewaysFailure {
+    throw Complaint("\(failure).")
+  } catch let failure as CourierFailure {
+    throw Complaint(sentence("\(failure)"))
   } catch let failure as LoadTest.Failure {
     throw Complaint(sentence("\(failure)"))
   } catch let failure as Tail.Failure {
