@@ -91,7 +91,6 @@ extension Draft {
         key: "workflow:\(after.id):booked:\(try draft.nextActionSeq(of: after.id))",
         data: ["scheduled_start": .instant(slot.start), "rescheduled": .bool(previous.scheduledStart != nil)])
       try draft.announceAppointment(after, slot)
-      // The reminders (24 h and 2 h before) belong here, as follow-ups.
     }
   }
 
@@ -258,7 +257,7 @@ extension Draft {
       let notice = Notice.noShow(customer: customer.fullName)
       try draft.tell(after.assignedSalesID, .stageChanged, notice, after)
       try draft.tell(beautician, .stageChanged, notice, after)
-      // The message that offers another time belongs here, as a follow-up.
+      try draft.planAfterNoShow(after)
     }
     return try outcome(after, ["noShowCount": .integer(after.noShowCount)])
   }

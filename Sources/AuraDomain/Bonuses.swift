@@ -98,6 +98,7 @@ extension Draft {
       Posting(
         .bonus, try loyalty().birthdayBonus, to: customer.id, key: "birthday:\(customer.id):\(year)",
         Texts(th: "สุขสันต์วันเกิด", en: "Happy birthday")))
+    try planBirthdayMessage(of: customer.id, on: timer.due)
     return posted != nil
   }
 }

@@ -46,6 +46,10 @@ package enum TimerKind: String, Sendable, CaseIterable {
   case couponRelease = "coupon_release"
   /// A customer's birthday begins. Payload: `{"customer_id"}`.
   case birthday
+  /// A follow-up is to be sent, tried again, or its lease is over. Payload: `{"execution_id"}`.
+  case followUp = "follow_up"
+  /// Thirty days before a day on which points end. Payload: `{"day", "after"?}`.
+  case pointsExpiring = "points_expiring"
 }
 
 /// Who acts. Made by the store from the rows of the same transaction, never from a token's claims.

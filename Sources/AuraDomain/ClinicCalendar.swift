@@ -9,6 +9,8 @@ struct ClinicCalendar {
   /// An unknown zone counts as Bangkok's, the schema's default.
   init(timezone: String) { zone = TimeZone(identifier: timezone) ?? TimeZone(identifier: "Asia/Bangkok") }
 
+  static func isKnown(timezone: String) -> Bool { TimeZone(identifier: timezone) != nil }
+
   struct Civil: Equatable {
     var year: Int
     var month: Int
@@ -62,6 +64,12 @@ struct ClinicCalendar {
     let (year, monthOfYear) = (floorDivide(month, 12), month - floorDivide(month, 12) * 12 + 1)
     let day = min(from.day, Self.daysIn(month: monthOfYear, of: year))
     return instant(local: Self.days(year: year, month: monthOfYear, day: day) * Self.dayMilliseconds + timeOfDay)
+  }
+
+  /// When the wall shows this many minutes past midnight on the day of `at`.
+  func time(minutes: Int, onDayOf at: Instant) -> Instant {
+    let day = floorDivide(at.milliseconds + offsetMilliseconds(at), Self.dayMilliseconds)
+    return instant(local: day * Self.dayMilliseconds + minutes * 60_000)
   }
 
   /// The first time after `at`, or at it, that the wall shows five minutes past midnight.

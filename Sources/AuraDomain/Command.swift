@@ -49,6 +49,18 @@ package indirect enum Command: Sendable, Equatable {
   case paySale(PaySale)
   case voidSale(sale: ID)
   case refundSale(RefundSale)
+  // Follow-ups.
+  case createFollowUpRule(FollowUpRuleDetails)
+  case updateFollowUpRule(rule: ID, FollowUpRuleDetails)
+  case createFollowUpTemplate(FollowUpTemplateDetails)
+  case updateFollowUpTemplate(template: ID, FollowUpTemplateDetails)
+  case updateFollowUpSettings(FollowUpSettingsDetails)
+  case cancelFollowUp(execution: ID, reason: String?)
+  case requeueFollowUp(execution: ID)
+  case recordResponse(FollowUpResponse)
+  case updatePreferences(PreferenceDetails)
+  /// What a gateway answered; only the system brings it, never the wire.
+  case reportDispatch(DispatchReport)
   // The bell.
   case markNotificationRead(notification: ID)
   case markAllNotificationsRead
@@ -100,6 +112,16 @@ package indirect enum Command: Sendable, Equatable {
     case .paySale: "paySale"
     case .voidSale: "voidSale"
     case .refundSale: "refundSale"
+    case .createFollowUpRule: "createFollowUpRule"
+    case .updateFollowUpRule: "updateFollowUpRule"
+    case .createFollowUpTemplate: "createFollowUpTemplate"
+    case .updateFollowUpTemplate: "updateFollowUpTemplate"
+    case .updateFollowUpSettings: "updateFollowUpSettings"
+    case .cancelFollowUp: "cancelFollowUp"
+    case .requeueFollowUp: "requeueFollowUp"
+    case .recordResponse: "recordResponse"
+    case .updatePreferences: "updatePreferences"
+    case .reportDispatch: "reportDispatch"
     case .markNotificationRead: "markNotificationRead"
     case .markAllNotificationsRead: "markAllNotificationsRead"
     case .fire(let timer): timer.kind.rawValue
@@ -127,7 +149,9 @@ package indirect enum Command: Sendable, Equatable {
     case .initialize, .transition, .createTask, .setDuty, .addMember, .changeRole, .revokeMembership,
       .createReward, .updateReward, .redeemReward, .cancelRedemption, .createAchievement, .updateAchievement,
       .unlockAchievement, .awardPoints, .recordReview, .createSale, .applyCoupon, .removeCoupon, .paySale, .voidSale,
-      .refundSale, .markNotificationRead, .markAllNotificationsRead, .fire:
+      .refundSale, .createFollowUpRule, .updateFollowUpRule, .createFollowUpTemplate, .updateFollowUpTemplate,
+      .updateFollowUpSettings, .cancelFollowUp, .requeueFollowUp, .recordResponse, .updatePreferences, .reportDispatch,
+      .markNotificationRead, .markAllNotificationsRead, .fire:
       nil
     }
   }

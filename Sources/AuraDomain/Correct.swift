@@ -79,9 +79,20 @@ extension Draft {
     let messages = try rows(
       FollowUpExecution.self,
       Selection(
-        of, .oneOf("status", [.word(ExecutionStatus.sent), .word(ExecutionStatus.delivered)]),
+        of, .oneOf("status", ExecutionStatus.withCustomer.map { .word($0) }),
         .atLeast("executed_at", .instant(action.performedAt)), limit: 1))
-    guard let what = !money.isEmpty ? "money" : !points.isEmpty ? "points" : !messages.isEmpty ? "message" : nil else {
+    // On its way it is as good as there.
+    let leaving = try rows(
+      FollowUpExecution.self,
+      Selection(
+        of, .equal("status", .word(ExecutionStatus.sending)), .atLeast("updated_at", .instant(action.performedAt)),
+        limit: 1))
+    guard
+      let what = !money.isEmpty
+        ? "money"
+        : !points.isEmpty
+          ? "points" : !messages.isEmpty || !leaving.isEmpty ? "message" : nil
+    else {
       return
     }
     throw workflow.invalid("It cannot be taken back: \(what) followed", ["followed_by": .string(what)])

@@ -165,6 +165,7 @@ extension Draft {
         .paymentReminder, for: after, to: try draft.caretaker(of: after, .sales),
         due: TaskTemplate.due(.paymentReminder, now: draft.now, start: nil))
       try draft.tellCustomer(.workflowUpdated, .proposalReady(satang: command.plan.totalSt), after)
+      try draft.planPaymentReminder(after)
     }
     return try outcome(after, ["totalSt": .integer(command.plan.totalSt)])
   }
@@ -322,4 +323,9 @@ extension Draft {
 enum ConsentPurpose: String {
   case healthData = "health_data"
   case treatment
+  case marketing
+  /// Being written to on WhatsApp, which its operator wants asked for.
+  case whatsapp
+  /// Being contacted at all.
+  case contact
 }

@@ -80,7 +80,10 @@ extension Draft {
     left.earnRateSt = posting.rate?.satang
     left.multiplierBp = posting.rate?.multiplierBp
     insert(left)
-    if left.isOpen, let end = row.expiresAt { try planExpiry(at: end) }
+    if left.isOpen, let end = row.expiresAt {
+      try planExpiry(at: end)
+      try planExpiryNotice(at: end)
+    }
 
     try update(profile) { row in
       row.availablePoints = available

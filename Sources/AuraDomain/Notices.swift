@@ -56,12 +56,13 @@ extension Draft {
   /// Tells a member of staff, in their language. Nobody is told what they have just done themselves.
   mutating func tell(
     _ staff: ID?, _ type: EventType, _ notice: Notice, _ workflow: Workflow?, task: ID? = nil,
-    priority: TaskPriority = .medium
+    priority: TaskPriority = .medium, dedupe: String? = nil
   ) throws {
     guard let staff, let member = try row(StaffMember.self, staff), member.isActive else { return }
     guard member.userID != actor.user, let user = try user(member.userID) else { return }
     var row = notification(type, notice, workflow, task: task, priority: priority, user.locale)
     row.userID = user.id
+    row.dedupeKey = dedupe
     insert(row)
   }
 
@@ -162,6 +163,8 @@ enum Notice {
   case caseForYou(customer: String)
   case caseHandedOver(customer: String, to: String)
   case workLeftBehind(staff: String, count: Int)
+  case followUpFailed(rule: String, why: String)
+  case upsellOpportunity(customer: String)
   // To customers, in simple words.
   case proposalReady(satang: Int)
   case appointment(treatment: Texts, at: String)
@@ -227,6 +230,16 @@ enum Notice {
         Texts(th: "งานกลับเข้ากองกลาง", en: "Tasks are back in the pool"),
         Texts(th: "\(count) งานของ\(staff)", en: "\(count) of \(staff)'s")
       )
+    case .followUpFailed(let rule, let why):
+      (
+        Texts(th: "ส่งข้อความไม่สำเร็จ", en: "Messages cannot be sent"),
+        Texts(th: "\(rule): \(why)", en: "\(rule): \(why)")
+      )
+    case .upsellOpportunity(let customer):
+      (
+        Texts(th: "ลูกค้าพอใจ เสนอแผนต่อไปได้", en: "A pleased customer: offer what comes next"),
+        Texts(th: "คุณ\(customer)", en: customer)
+      )
     case .proposalReady(let satang):
       (
         Texts(th: "ใบเสนอราคาของคุณพร้อมแล้ว", en: "Your plan is ready"),
@@ -269,7 +282,7 @@ enum Notice {
 }
 
 /// Satang as baht: `5,000` or `5,000.50`.
-private func baht(_ satang: Int) -> String {
+func baht(_ satang: Int) -> String {
   var digits = String((satang / 100).magnitude)
   var grouped = ""
   while digits.count > 3 {

@@ -34,6 +34,12 @@ package enum Deed: String, Sendable, CaseIterable {
   case rewardByHand
   case sell
   case refundSale
+  case manageFollowUps
+  case cancelFollowUp
+  case recordResponse
+  case updatePreferences
+  case readFollowUps
+  case readPreferences
   case readLoyalty
   case readNotifications
   case readWorkflows
@@ -113,6 +119,15 @@ package struct Policy: Sendable, Equatable {
     case .rewardByHand: row(sales: .any, desk: .any)
     case .sell: row(sales: .any, desk: .any)
     case .refundSale: row()
+    case .manageFollowUps: row()
+    // Own: of one's own case or customer.
+    case .cancelFollowUp: row(sales: .own, desk: .any)
+    // The system's is what a gateway has heard.
+    case .recordResponse: row(sales: .any, desk: .any, system: .any)
+    // Whoever of the clinic hears "please do not write to me" writes it down.
+    case .updatePreferences: row(sales: .any, beautician: .any, customer: .own)
+    case .readFollowUps: row(sales: .any, beautician: .any)
+    case .readPreferences: row(sales: .any, beautician: .any, customer: .own)
     case .readLoyalty: row(sales: .any, beautician: .any, customer: .own)
     case .readNotifications: row(sales: .own, beautician: .own, leaders: .own, customer: .own)
     case .readWorkflows: row(sales: .any, beautician: .any)
@@ -197,8 +212,14 @@ extension Command {
     case .unlockAchievement, .recordReview: .rewardByHand
     case .createSale, .applyCoupon, .removeCoupon, .paySale, .voidSale: .sell
     case .refundSale: .refundSale
+    case .createFollowUpRule, .updateFollowUpRule, .createFollowUpTemplate, .updateFollowUpTemplate,
+      .updateFollowUpSettings, .requeueFollowUp:
+      .manageFollowUps
+    case .cancelFollowUp: .cancelFollowUp
+    case .recordResponse: .recordResponse
+    case .updatePreferences: .updatePreferences
     case .markNotificationRead, .markAllNotificationsRead: .readNotifications
-    case .fire: nil
+    case .reportDispatch, .fire: nil
     }
   }
 }

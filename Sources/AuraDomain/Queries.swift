@@ -2,6 +2,7 @@
 package func answer(_ query: Query, rows: any ClinicRows, actor: Actor, now: Instant) throws -> JSON {
   let reading = Reading(rows: rows, actor: actor, now: now)
   let loyalty = LoyaltyReading(rows: rows, actor: actor, now: now)
+  let followUps = FollowUpReading(rows: rows, actor: actor, now: now)
   switch query {
   case .workflowHistory(let workflow): return try reading.history(of: workflow)
   case .clinicWorkflows(let filter): return try reading.workflows(filter)
@@ -13,6 +14,12 @@ package func answer(_ query: Query, rows: any ClinicRows, actor: Actor, now: Ins
   case .rewards(let customer): return try loyalty.rewards(for: customer)
   case .pointHistory(let filter): return try loyalty.history(filter)
   case .coupons(let customer): return try loyalty.coupons(of: customer)
+  case .followUpRules: return try followUps.rules()
+  case .followUpTemplates(let type): return try followUps.templates(of: type)
+  case .followUps(let filter): return try followUps.messages(filter)
+  case .followUpResults(let filter): return try followUps.results(filter)
+  case .dryRunFollowUp(let run): return try followUps.dryRun(run)
+  case .preferences(let customer): return try followUps.preferences(of: customer)
   }
 }
 

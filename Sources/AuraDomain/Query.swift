@@ -11,6 +11,12 @@ package enum Query: Sendable, Equatable {
   case rewards(customer: ID?)
   case pointHistory(HistoryFilter)
   case coupons(customer: ID?)
+  case followUpRules
+  case followUpTemplates(type: FollowUpType?)
+  case followUps(FollowUpFilter)
+  case followUpResults(FollowUpResultsFilter)
+  case dryRunFollowUp(FollowUpDryRun)
+  case preferences(customer: ID?)
 
   package var name: String {
     switch self {
@@ -24,6 +30,12 @@ package enum Query: Sendable, Equatable {
     case .rewards: "rewards"
     case .pointHistory: "pointHistory"
     case .coupons: "coupons"
+    case .followUpRules: "followUpRules"
+    case .followUpTemplates: "followUpTemplates"
+    case .followUps: "followUps"
+    case .followUpResults: "followUpResults"
+    case .dryRunFollowUp: "dryRunFollowUp"
+    case .preferences: "preferences"
     }
   }
 }

@@ -77,7 +77,10 @@ extension Draft {
       data: data)
     let user = try self.customer(customer).userID
     try emit(.tierChanged, nil, data: data, roles: .leaders, users: user.map { [$0] } ?? [], customer: customer)
-    if tier > old { try tellCustomer(customer, .tierChanged, .tierReached(tier)) }
+    if tier > old {
+      try tellCustomer(customer, .tierChanged, .tierReached(tier))
+      try planTierMessage(of: customer, for: sale)
+    }
   }
 }
 

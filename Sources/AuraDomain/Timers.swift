@@ -68,6 +68,8 @@ extension Draft {
     case .pointsExpiry: return ["fired": .bool(try fireExpiry(timer))]
     case .couponRelease: return ["fired": .bool(try fireCouponRelease(timer))]
     case .birthday: return ["fired": .bool(try fireBirthday(timer))]
+    case .followUp: return ["fired": .bool(try fireFollowUp(timer))]
+    case .pointsExpiring: return ["fired": .bool(try firePointsExpiring(timer))]
     }
   }
 

@@ -161,7 +161,7 @@ extension Draft {
       )
       try draft.tellCustomer(.treatmentCompleted, .care(treatment: treatment, aftercare: aftercare), after)
       points = try draft.awardCompletion(of: after)
-      // The follow-ups of the rules post_treatment and satisfaction_survey belong here.
+      try draft.planAfterTreatment(after)
     }
     return try outcome(
       after,

@@ -168,6 +168,7 @@ extension Draft {
     }
     var record = record
     try effects(&self, after, &record)
+    try settleFollowUps(of: after, instead: before)
     if record.type.isCorrectable {
       keepUndo(after.id, try undo(from: before, to: after, tasksBefore: tasksBefore))
     } else {

@@ -4,17 +4,22 @@ extension Draft {
   mutating func sendFollowUp(_ command: SendFollowUp) throws -> JSON {
     let workflow = try workflow(command.step.workflow)
     try permit(.sendFollowUp, on: workflow, command.step)
+    return try outcome(try followUp(workflow, ActionRecord(.sendFollowUp, command.step), command.channel))
+  }
+
+  /// Somebody has written to the customer, or the clinic has by itself. The caller has been asked for the right.
+  @discardableResult
+  mutating func followUp(_ workflow: Workflow, _ record: ActionRecord, _ channel: Channel?) throws -> Workflow {
     let stage = try workflow.destination(of: .sendFollowUp)
-    var record = ActionRecord(.sendFollowUp, command.step)
-    if let channel = command.channel { record.data["channel"] = .word(channel) }
-    let after = try move(workflow, to: stage, as: record) { _ in
+    var record = record
+    if let channel { record.data["channel"] = .word(channel) }
+    return try move(workflow, to: stage, as: record) { _ in
     } effects: { draft, after, _ in
       draft.planClosing(of: after, at: draft.now + QuietPeriod.length)
       try draft.emit(
-        .customerContacted, after, data: ["channel": command.channel.map { .word($0) } ?? .null],
+        .customerContacted, after, data: ["channel": channel.map { .word($0) } ?? .null],
         staff: [after.assignedSalesID], roles: .leaders)
     }
-    return try outcome(after)
   }
 
   mutating func closeCase(_ step: WorkflowStep) throws -> JSON {
@@ -188,7 +193,6 @@ extension Draft {
       try draft.tell(after.assignedSalesID, .stageChanged, notice, after)
       try draft.tell(after.assignedBeauticianID, .stageChanged, notice, after)
       if hadAppointment { try draft.tellCustomer(.stageChanged, .appointmentOff, after) }
-      // Giving back a coupon that was used for it belongs here, and calling off its follow-ups.
     }
     return try outcome(after)
   }

@@ -23,7 +23,7 @@ extension Command {
 
   private static let aliases: [(name: String, of: String)] = [("inviteMember", "addMember")]
 
-  private static let all = decoders + loyaltyDecoders
+  private static let all = decoders + loyaltyDecoders + followUpDecoders
 
   private static let decoders: [(name: String, decode: Decode)] = [
     ("initialize", { (a) throws(Refusal) in .initialize(try a.initialize()) }),
@@ -71,7 +71,8 @@ extension Command {
 extension Query {
   package static let names = [
     "workflowHistory", "clinicWorkflows", "myTasks", "staff", "treatments", "me", "loyaltyProfile", "rewards",
-    "pointHistory", "coupons",
+    "pointHistory", "coupons", "followUpRules", "followUpTemplates", "followUps", "followUpResults", "dryRunFollowUp",
+    "preferences",
   ]
 
   /// Reads a query's name and `args`. Throws `unknown_command`, or `bad_request` with `details.path`.
@@ -89,6 +90,12 @@ extension Query {
     case "rewards": query = .rewards(customer: try a.optionalID("customerId"))
     case "pointHistory": query = .pointHistory(try a.historyFilter())
     case "coupons": query = .coupons(customer: try a.optionalID("customerId"))
+    case "followUpRules": query = .followUpRules
+    case "followUpTemplates": query = .followUpTemplates(type: try a.optionalWord("type", FollowUpType.self))
+    case "followUps": query = .followUps(try a.followUpFilter())
+    case "followUpResults": query = .followUpResults(try a.followUpResults())
+    case "dryRunFollowUp": query = .dryRunFollowUp(try a.followUpDryRun())
+    case "preferences": query = .preferences(customer: try a.optionalID("customerId"))
     default: throw Refusal(.unknownCommand, "There is no query \(name.prefix(64)).", details: ["path": "name"])
     }
     try a.finish()
@@ -123,7 +130,7 @@ extension Arguments {
   }
 
   /// `"consent": {"version": "2026-01", "channel": "in_person"}`, both optional.
-  private mutating func consent() throws(Refusal) -> ConsentGiven? {
+  mutating func consent() throws(Refusal) -> ConsentGiven? {
     guard var a = try optionalArguments("consent") else { return nil }
     var consent = ConsentGiven()
     if let version = try a.optionalText("version", bytesMax: Size.word) { consent.version = version }

@@ -118,6 +118,8 @@ final class MemoryRows: ClinicRows {
     .pointCredits: ["customer_id", "transaction_id"], .loyaltyProfiles: ["customer_id", "referral_code"],
     .loyaltyRedemptions: ["customer_id", "event_key", "code"], .customerCoupons: ["customer_id", "code"],
     .customerJourneyEvents: ["customer_id", "event_key"], .customerPreferences: ["customer_id"],
+    .followupExecutions: ["customer_id", "workflow_id", "rule_id", "dedupe_key"], .workflowStates: ["customer_id"],
+    .notifications: ["dedupe_key"],
   ]
 
   func removeTimer(_ dedupe: String) { timers[dedupe] = nil }
@@ -198,6 +200,12 @@ final class MemoryRows: ClinicRows {
       try reference(PosTransaction.self, row.reservedByPosID)
       try reference(PosTransaction.self, row.usedPosTransactionID)
     case let row as CustomerPreferences: try unique(row, \.customerID)
+    case let row as FollowUpExecution:
+      try unique(row, \.dedupeKey)
+      try reference(FollowUpRule.self, row.ruleID)
+      try reference(Customer.self, row.customerID)
+      try reference(Workflow.self, row.workflowID)
+      try reference(FollowUpTemplate.self, row.templateID)
     case let row as StaffMember: try unique(row, \.userID)
     case let row as Notification:
       guard (row.userID == nil) != (row.customerID == nil) else {

@@ -40,6 +40,12 @@ import Testing
     rewardByHand         any    -           any   any    any    reason       -         -
     sell                 any    -           any   any    any    reason       -         -
     refundSale           -      -           -     any    any    reason       -         -
+    manageFollowUps      -      -           -     any    any    reason       -         -
+    cancelFollowUp       own    -           any   any    any    reason       -         -
+    recordResponse       any    -           any   any    any    reason       -         any
+    updatePreferences    any    any         -     any    any    reason       own       -
+    readFollowUps        any    any         -     any    any    reason       -         -
+    readPreferences      any    any         -     any    any    reason       own       -
     readLoyalty          any    any         -     any    any    reason       own       -
     readNotifications    own    own         -     own    own    reason       own       -
     readWorkflows        any    any         -     any    any    reason       -         -

@@ -85,6 +85,30 @@ import Testing
     ("paySale", #"{"saleId":"\#(w)","amountSt":100,"paymentMethod":"CASH"}"#),
     ("voidSale", #"{"saleId":"\#(w)"}"#),
     ("refundSale", #"{"saleId":"\#(w)","amountSt":100,"reason":"r"}"#),
+    (
+      "createFollowUpRule",
+      #"{"name":"r","type":"post_treatment","conditions":{"daysAfter":1,"hoursAfter":0,"daysBefore":1,"hoursBefore":0,"workflowStage":"treatment_completed","customerSegment":"vip","treatmentType":["laser"]},"channels":["line","sms"],"priority":"normal","active":true,"marketing":false,"words":{"th":{"subject":"s","message":"m"},"en":{"message":"m"}},"approvedTemplate":"t","variants":[{"name":"A","weight":50},{"name":"B","weight":50}]}"#
+    ),
+    ("updateFollowUpRule", #"{"ruleId":"\#(w)","active":false}"#),
+    (
+      "createFollowUpTemplate",
+      #"{"name":"t","type":"post_treatment","language":"th","channel":"sms","variant":"B","subject":"s","message":"m","category":"c"}"#
+    ),
+    ("updateFollowUpTemplate", #"{"templateId":"\#(w)","name":"t","subject":"s","message":"m","category":"c"}"#),
+    (
+      "updateFollowUpSettings",
+      #"{"quietFrom":21,"quietTo":7,"proposalDueDays":5,"baseUrl":"https://c1.example"}"#
+    ),
+    ("cancelFollowUp", #"{"executionId":"\#(w)","reason":"r"}"#),
+    ("requeueFollowUp", #"{"executionId":"\#(w)"}"#),
+    (
+      "recordResponse",
+      #"{"executionId":"\#(w)","opened":true,"clicked":true,"delivered":true,"replyText":"1","sentiment":"positive"}"#
+    ),
+    (
+      "updatePreferences",
+      #"{"customerId":"\#(w)","channels":["line"],"language":"en","bestContactTime":"morning","timezone":"Asia/Tokyo","contentStyle":"casual","maxWeeklyContacts":1,"maxMonthlyContacts":2,"marketingOptIn":true,"whatsappOptIn":false,"doNotContact":false,"consent":{"version":"2"}}"#
+    ),
     ("markNotificationRead", #"{"notificationId":"\#(w)"}"#),
     ("markAllNotificationsRead", "{}"),
   ]
@@ -107,7 +131,8 @@ import Testing
         wrong[member.name] = [[]]
         #expect(path(name, .object(wrong))?.hasPrefix("args.\(member.name)") == true, "\(name).\(member.name)")
       }
-      if !args.members.isEmpty && name != "setDuty" {
+      // Of what one says about oneself, and of settings, nothing is asked for.
+      if !args.members.isEmpty && !["setDuty", "updateFollowUpSettings", "updatePreferences"].contains(name) {
         #expect(path(name, .emptyObject) != nil, "\(name) without arguments")
       }
       #expect(path(name, ["x"]) == "args")
@@ -163,6 +188,14 @@ import Testing
     ("reassign", #"{"workflowId":"\#(w)"}"#, "args.beauticianId"),
     ("addMember", #"{"userId":"\#(b)","role":"clinic_staff","skills":["a",""]}"#, "args.skills[1]"),
     ("transition", #"{"workflowId":"\#(w)","toStage":"heaven"}"#, "args.toStage"),
+    ("createFollowUpRule", #"{"name":"r","type":"post_treatment","channels":[]}"#, "args.channels"),
+    ("createFollowUpRule", #"{"name":"r","type":"x","channels":["sms"]}"#, "args.type"),
+    ("updateFollowUpRule", #"{"ruleId":"\#(w)","type":"birthday_special"}"#, "args.type"),
+    ("updateFollowUpRule", #"{"ruleId":"\#(w)","conditions":{"daysAfter":366}}"#, "args.conditions.daysAfter"),
+    ("updateFollowUpRule", #"{"ruleId":"\#(w)","words":{"fr":{"message":"m"}}}"#, "args.words.fr"),
+    ("updateFollowUpRule", #"{"ruleId":"\#(w)","variants":[{"name":"A"}]}"#, "args.variants[0].weight"),
+    ("updateFollowUpTemplate", #"{"templateId":"\#(w)","language":"en"}"#, "args.language"),
+    ("updatePreferences", #"{"bestContactTime":"night"}"#, "args.bestContactTime"),
   ])
   func `are refused at the place that is wrong`(name: String, args: String, where place: String) throws {
     #expect(path(name, try JSON.parse(args)) == place)
@@ -230,16 +263,23 @@ private struct Unexpected: Error {}
     #expect(try stages(all) == Stage.allCases)
     #expect(try stages(["scanned", "scanned"]) == [.scanned])
     #expect(throws: Refusal.self) { try stages(all + ["scanned"]) }
-    for name in Query.names where name != "workflowHistory" {
+    for name in Query.names where !["workflowHistory", "followUpResults", "dryRunFollowUp"].contains(name) {
       #expect(try Query.decode(name: name, args: .null).name == name)
     }
     for (name, bad) in [
       ("clinicWorkflows", #"{"limit":0}"#), ("clinicWorkflows", #"{"assigned":"you"}"#),
       ("myTasks", #"{"status":"late"}"#),
-      ("me", #"{"x":1}"#), ("workflowHistory", "{}"),
+      ("me", #"{"x":1}"#), ("workflowHistory", "{}"), ("followUps", #"{"status":"late"}"#), ("followUpResults", "{}"),
+      ("dryRunFollowUp", #"{"from":1}"#), ("dryRunFollowUp", #"{"from":1,"ruleId":"\#(id)","rule":{}}"#),
     ] {
       #expect(throws: Refusal.self) { try Query.decode(name: name, args: JSON.parse(bad)) }
     }
     #expect(throws: Refusal.self) { try Query.decode(name: "secrets", args: .null) }
+    let run = try JSON.parse(#"{"from":1,"to":2,"rule":{"name":"r","type":"post_treatment","channels":"sms"}}"#)
+    guard case .dryRunFollowUp(let dryRun) = try Query.decode(name: "dryRunFollowUp", args: run),
+      case .draft(let rule) = dryRun.subject
+    else { throw Unexpected() }
+    #expect(rule.channels == [.sms])
+    #expect(dryRun.to == Instant(milliseconds: 2))
   }
 }

@@ -30,6 +30,7 @@ enum Schema {
     Migration(number: 4, name: "sales and loyalty", steps: salesAndLoyalty),
     Migration(number: 5, name: "follow-ups", steps: followUps),
     Migration(number: 6, name: "open credits", steps: credits),
+    Migration(number: 7, name: "follow-up queues", steps: followUpQueues),
   ]
 
   static var version: Int { migrations.last?.number ?? 0 }

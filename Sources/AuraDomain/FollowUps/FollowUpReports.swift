@@ -1,0 +1,163 @@
+extension Draft {
+  /// After the first failure, the second …; after the last of them nobody tries again by itself.
+  private static let waits: [Span] = [
+    .minutes(1), .minutes(5), .minutes(30), .hours(2), .hours(12), .hours(24),
+  ]
+  /// Leases that may end without a word before it counts as a failure for good: a courier that never answers is broken.
+  private static let lostMax = 30
+  /// The first of them are tried again at once: the process was restarted, say.
+  private static let lostAtOnce = 5
+
+  // MARK: What the courier says
+
+  /// Takes a gateway's answer. One for an older try, or for what has ended, changes nothing.
+  mutating func reportDispatch(_ report: DispatchReport) throws -> JSON {
+    guard let execution = try row(FollowUpExecution.self, report.execution) else {
+      throw Refusal(.notFound, "There is no such message.", details: ["execution_id": .id(report.execution)])
+    }
+    guard execution.status == .sending, execution.attempts == report.attempt else {
+      return try outcome(execution, ["applied": false])
+    }
+    switch report.result {
+    case .accepted(let id): try accepted(execution, providerMessageID: id)
+    case .refused(let reason): try refused(execution, reason)
+    case .failed(let reason, let retryAfter): try failed(execution, reason, retryAfter: retryAfter)
+    }
+    return try outcome(execution, ["applied": true])
+  }
+
+  func outcome(_ execution: FollowUpExecution, _ more: JSONObject = JSONObject()) throws -> JSON {
+    let current = try row(FollowUpExecution.self, execution.id) ?? execution
+    var result: JSONObject = [
+      "executionId": .id(current.id), "status": .word(current.status), "scheduledAt": .instant(current.scheduledAt),
+      "version": .integer(current.version),
+    ]
+    result.members += more.members
+    return .object(result)
+  }
+
+  /// This channel will never take it: the next one, at once.
+  private mutating func refused(_ execution: FollowUpExecution, _ reason: String) throws {
+    let after = try update(execution) { row in
+      row.lastError = "\(row.channel.rawValue): \(reason)"
+      row.metadata.set(
+        "refused", .array((row.refusedChannels + [row.channel]).map { .word($0) }))
+      row.leaseUntil = nil
+      row.status = .failed
+    }
+    cancelTimer(FollowUpExecution.timer(after.id))
+    _ = try attempt(after)
+  }
+
+  private mutating func failed(_ execution: FollowUpExecution, _ reason: String, retryAfter: Span?) throws {
+    let failures = execution.failures + 1
+    let after = try update(execution) { row in
+      row.lastError = "\(row.channel.rawValue): \(reason)"
+      row.metadata.set("failures", .integer(failures))
+      row.leaseUntil = nil
+      row.status = .failed
+    }
+    guard failures <= Self.waits.count else { return try giveUp(after, after.lastError ?? reason) }
+    let longest = Self.waits[Self.waits.count - 1]
+    // The gateway's own wish counts, within reason.
+    try wait(after, until: now + max(Self.waits[failures - 1], min(retryAfter ?? .seconds(0), longest)))
+  }
+
+  private mutating func wait(_ execution: FollowUpExecution, until at: Instant) throws {
+    let hours = try recipient(execution.customerID).hours
+    let next = hours.waking(at)
+    try update(execution) { row in
+      row.status = .failed
+      row.leaseUntil = nil
+      row.nextAttemptAt = next
+    }
+    planTimer(execution, at: next)
+  }
+
+  /// Nobody has said what became of it. It may be with the gateway: whoever hands it over again says the same id.
+  mutating func leaseIsOver(_ execution: FollowUpExecution) throws -> Bool {
+    let lost = execution.lostReports + 1
+    let after = try update(execution) { row in
+      row.metadata.set("lost", .integer(lost))
+      row.lastError = "\(row.channel.rawValue): no report"
+    }
+    if lost > Self.lostMax {
+      try giveUp(after, after.lastError ?? "no report")
+      return true
+    }
+    if lost > Self.lostAtOnce {
+      try wait(after, until: now + .minutes(5))
+      return false
+    }
+    return try attempt(after)
+  }
+
+  // MARK: Dead letters
+
+  /// Nobody tries again by itself: an owner or admin sees it, and why, and takes it up again when that is mended.
+  mutating func giveUp(_ execution: FollowUpExecution, _ why: String) throws {
+    try end(execution, .dead, why)
+    guard let rule = try row(FollowUpRule.self, execution.ruleID) else { return }
+    let customer = try customer(execution.customerID)
+    let workflow = try execution.workflowID.flatMap { try row(Workflow.self, $0) }
+    try emit(
+      .followupFailed, workflow,
+      data: [
+        "execution_id": .id(execution.id), "rule": .string(rule.name), "customer_name": .string(customer.fullName),
+        "channel": .word(execution.channel), "error": .string(why),
+      ], staff: [workflow?.assignedSalesID ?? customer.assignedSalesID], roles: .leaders, customer: customer.id)
+    // A gateway that is out of order fails for everyone: the bell rings once a day for each rule.
+    let day = try calendar().civil(now).text.prefix(10)
+    for leader in try activeStaff(roles: .leaders) {
+      let key = "followup_failed:\(rule.id):\(day):\(leader.id)"
+      guard try rows(Notification.self, Selection(.equal("dedupe_key", .text(key)), limit: 1)).isEmpty else { continue }
+      try tell(
+        leader.id, .followupFailed, .followUpFailed(rule: rule.name, why: why), workflow, priority: .high, dedupe: key)
+    }
+  }
+
+  mutating func requeueFollowUp(_ id: ID) throws -> JSON {
+    let execution = try execution(id)
+    guard execution.status == .dead else { throw execution.invalid("Only what was given up is taken up again") }
+    let after = try update(execution) { [now] row in
+      row.status = .pending
+      row.scheduledAt = now
+      row.nextAttemptAt = nil
+      row.lastError = nil
+      row.metadata.set("failures", nil)
+      row.metadata.set("lost", nil)
+      row.metadata.set("refused", nil)
+    }
+    planTimer(after, at: now)
+    return try outcome(after)
+  }
+
+  /// Calls a message off that has not left yet.
+  mutating func cancelFollowUp(_ id: ID, reason: String?) throws -> JSON {
+    let execution = try execution(id)
+    let workflow = try execution.workflowID.flatMap { try row(Workflow.self, $0) }
+    let customer = try customer(execution.customerID)
+    let isOwn =
+      workflow.map(isSales(of:)) ?? (actor.staff != nil && customer.assignedSalesID == actor.staff)
+    try actor.permit(.cancelFollowUp, isOwn: isOwn, reason: self.reason)
+    if execution.status == .cancelled { return try outcome(execution, ["already": true]) }
+    guard execution.isWaiting || execution.status == .dead else { throw execution.invalid("It has left already") }
+    try end(execution, .cancelled, reason ?? "by hand")
+    return try outcome(execution, ["already": false])
+  }
+
+  func execution(_ id: ID) throws -> FollowUpExecution {
+    guard let execution = try row(FollowUpExecution.self, id) else {
+      throw Refusal(.notFound, "There is no such message.", details: ["execution_id": .id(id)])
+    }
+    return execution
+  }
+}
+
+extension FollowUpExecution {
+  func invalid(_ message: String) -> Refusal {
+    Refusal(
+      .invalidTransition, "\(message).",
+      details: ["execution_id": .id(id), "status": .word(status), "version": .integer(version)])
+  }
+}
