@@ -130,10 +130,14 @@ extension Draft {
     } else {
       known = try rows(FollowUpExecution.self, Selection(.equal("dedupe_key", .text(key)), limit: 1))
     }
-    // One that waits is moved; one that was called off before anybody saw it is as good as new.
-    let usable = known.last { $0.isWaiting || ($0.status == .cancelled && $0.attempts == 0) }
-    // The same appointment is not reminded of twice, another one of the same case is.
+    // One that waits is moved; one that the case's own way called off before anybody saw it is as good as new.
+    let usable = known.last { $0.isWaiting || $0.wasCalledOff }
     if usable == nil, let last = known.last, occasion.kind != .appointment || last.moment == occasion.moment { return }
+    // The same appointment is not reminded of twice, another one of the same case is.
+    if let told = known.last(where: { $0.hasLeft }), told.moment == occasion.moment {
+      if let usable, usable.isWaiting { try cancel(usable, .obsolete) }
+      return
+    }
     switch try forecast(rule, occasion, from: now, except: usable?.id) {
     case .skip(let lack): if let usable, usable.isWaiting { try cancel(usable, lack) }
     case .send(let plan):
@@ -261,6 +265,15 @@ extension FollowUpExecution {
 
   /// Waits for its time, or for its next try.
   var isWaiting: Bool { status == .pending || status == .failed }
+
+  /// Called off because of what became of the case, and not by anybody's word.
+  fileprivate var wasCalledOff: Bool {
+    status == .cancelled && attempts == 0
+      && (lastError == FollowUpLack.obsolete.text || lastError == FollowUpLack.tooLate.text)
+  }
+
+  /// With the customer, as far as is known.
+  fileprivate var hasLeft: Bool { status == .sending || ExecutionStatus.withCustomer.contains(status) }
 
   var moment: Instant { instant("moment") ?? scheduledAt }
   var deadline: Instant { instant("deadline") ?? .latest }
