@@ -4,6 +4,8 @@ package enum Change: Sendable {
   case insert(any Row)
   /// The row as it was read and as it is to be; its version is one higher for each `put` of the command.
   case update(before: any Row, after: any Row)
+  /// The row as it was read. Clients are told that it is gone.
+  case remove(any VersionedRow)
   /// Plans a timer, or moves the one of the same `dedupe`.
   case schedule(PlannedTimer)
   /// Forgets the timer of this `dedupe`, if there is one.
@@ -50,6 +52,12 @@ package enum TimerKind: String, Sendable, CaseIterable {
   case followUp = "follow_up"
   /// Thirty days before a day on which points end. Payload: `{"day", "after"?}`.
   case pointsExpiring = "points_expiring"
+  /// A rule's delay is over. Payload: `{"rule_id", "workflow_id", "entry", "depth"}`.
+  case automation
+  /// Notifications end that were for a time only. No payload.
+  case notificationExpiry = "notification_expiry"
+  /// The night on which notifications go that nobody needs any more. No payload.
+  case notificationPruning = "notification_pruning"
 }
 
 /// Who acts. Made by the store from the rows of the same transaction, never from a token's claims.

@@ -6,6 +6,8 @@ package protocol ClinicRows {
   func rows<R: Row>(_ type: R.Type, _ selection: Selection) throws -> [R]
   /// The counter's value; 0 when it was never set.
   func counter(_ name: String) throws -> Int
+  /// Lines of the clinic's audit of one kind, the newest first; `before` is the number of a line.
+  func audits(_ kind: String, before: Int?, limit: Int) throws -> [AuditLine]
   /// What was kept to undo a case's last move; `nil` when it cannot be undone.
   func undo(_ workflow: ID) throws -> JSON?
   /// A user who is a member of the clinic or one of its customers.
@@ -13,6 +15,19 @@ package protocol ClinicRows {
   /// Whether there is an active user of this id, of whatever clinic: who becomes a member has to exist, and nothing
   /// else about them is anyone's business here.
   func userExists(_ id: ID) throws -> Bool
+}
+
+/// A line of the audit as queries show it. Numbers rise, with holes: all clinics share them.
+package struct AuditLine: Sendable, Equatable {
+  package var number: Int
+  package var at: Instant
+  package var detail: JSON
+
+  package init(number: Int, at: Instant, detail: JSON) {
+    self.number = number
+    self.at = at
+    self.detail = detail
+  }
 }
 
 /// Which rows, in which order: conditions that all hold, on columns by their names in the schema.

@@ -61,9 +61,16 @@ package indirect enum Command: Sendable, Equatable {
   case updatePreferences(PreferenceDetails)
   /// What a gateway answered; only the system brings it, never the wire.
   case reportDispatch(DispatchReport)
+  // What happens by itself.
+  case createAutomationRule(AutomationRuleDetails)
+  case updateAutomationRule(rule: ID, AutomationRuleDetails)
+  case updateAutomationSettings(bonusPointsPerMonth: Int)
   // The bell.
   case markNotificationRead(notification: ID)
-  case markAllNotificationsRead
+  /// All, or those up to the newest that the caller has seen.
+  case markAllNotificationsRead(upTo: ID? = nil)
+  case dismissNotification(notification: ID)
+  case sendNotification(SendNotification)
   /// A timer that came due; only the system brings one, never the wire.
   case fire(PlannedTimer)
 
@@ -122,8 +129,13 @@ package indirect enum Command: Sendable, Equatable {
     case .recordResponse: "recordResponse"
     case .updatePreferences: "updatePreferences"
     case .reportDispatch: "reportDispatch"
+    case .createAutomationRule: "createAutomationRule"
+    case .updateAutomationRule: "updateAutomationRule"
+    case .updateAutomationSettings: "updateAutomationSettings"
     case .markNotificationRead: "markNotificationRead"
     case .markAllNotificationsRead: "markAllNotificationsRead"
+    case .dismissNotification: "dismissNotification"
+    case .sendNotification: "sendNotification"
     case .fire(let timer): timer.kind.rawValue
     }
   }
@@ -152,6 +164,9 @@ package indirect enum Command: Sendable, Equatable {
       .refundSale, .createFollowUpRule, .updateFollowUpRule, .createFollowUpTemplate, .updateFollowUpTemplate,
       .updateFollowUpSettings, .cancelFollowUp, .requeueFollowUp, .recordResponse, .updatePreferences, .reportDispatch,
       .markNotificationRead, .markAllNotificationsRead, .fire:
+      nil
+    case .createAutomationRule, .updateAutomationRule, .updateAutomationSettings, .dismissNotification,
+      .sendNotification:
       nil
     }
   }

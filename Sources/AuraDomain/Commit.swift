@@ -59,6 +59,14 @@ package struct RowChange: Sendable {
       table: type(of: after).table, operation: .put, id: after.id, version: after.wireVersion, row: writer.bytes,
       keys: after.keys, was: before.keys)
   }
+
+  package init(removing row: some Row) {
+    var writer = JSONWriter(capacity: 512)
+    row.json(into: &writer)
+    self.init(
+      table: type(of: row).table, operation: .remove, id: row.id, version: row.wireVersion, row: writer.bytes,
+      keys: row.keys, was: row.keys)
+  }
 }
 
 /// The columns that filters and rights look at. A table that lacks one leaves it `nil`.

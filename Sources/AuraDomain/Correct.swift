@@ -60,6 +60,7 @@ extension Draft {
       $0.restore(state)
     } effects: { draft, after, _ in
       try draft.restoreTasks(undo["tasks"]?.array ?? [], after)
+      try draft.withdrawRuleTasks(of: after, entry: last.seq)
       if after.currentStage != .followUp { draft.cancelTimer(QuietPeriod.dedupe(after.id)) }
     }
     return try outcome(after, ["corrected": .string(last.type.commandName)])

@@ -14,7 +14,10 @@ package func decide(_ command: Command, _ draft: inout Draft) throws -> JSON {
       .tooLate, "This was done more than 12 hours ago; look at the case before doing it again.",
       details: ["client_time": .instant(clientTime), "now": .instant(draft.now)])
   }
-  return try draft.run(command)
+  let result = try draft.run(command)
+  // Only now, so that no rule gets between the steps of a command that makes several.
+  try draft.fireRules()
+  return result
 }
 
 /// How long a device may have been offline for what it queued to be still applied unseen.
@@ -48,6 +51,9 @@ extension Command {
       .createFollowUpRule, .updateFollowUpRule, .createFollowUpTemplate, .updateFollowUpTemplate,
       .updateFollowUpSettings, .requeueFollowUp, .recordResponse, .updatePreferences, .reportDispatch,
       .markNotificationRead, .markAllNotificationsRead, .fire:
+      nil
+    case .createAutomationRule, .updateAutomationRule, .updateAutomationSettings, .dismissNotification,
+      .sendNotification:
       nil
     }
   }
@@ -109,8 +115,13 @@ extension Draft {
     case .recordResponse(let response): try recordResponse(response)
     case .updatePreferences(let details): try updatePreferences(details)
     case .reportDispatch(let report): try reportDispatch(report)
+    case .createAutomationRule(let details): try createAutomationRule(details)
+    case .updateAutomationRule(let id, let details): try updateAutomationRule(id, details)
+    case .updateAutomationSettings(let bonusMax): try updateAutomationSettings(bonusPointsPerMonth: bonusMax)
     case .markNotificationRead(let id): try markNotificationRead(id)
-    case .markAllNotificationsRead: try markAllNotificationsRead()
+    case .markAllNotificationsRead(let upTo): try markAllNotificationsRead(upTo: upTo)
+    case .dismissNotification(let id): try dismissNotification(id)
+    case .sendNotification(let command): try sendNotification(command)
     case .fire(let timer): try fire(timer)
     }
   }

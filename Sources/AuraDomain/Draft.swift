@@ -1,7 +1,7 @@
 /// One command's unit of work: what it has read, what it will change. Rows read through it show the command's own
 /// changes, so that a transition made of two (confirm, then schedule) is written as two.
 package struct Draft {
-  package let actor: Actor
+  package private(set) var actor: Actor
   package let now: Instant
   package let commandKey: String?
   /// The sequence number that this command's commit will have.
@@ -9,12 +9,17 @@ package struct Draft {
   /// Why the caller does what their role alone does not allow; `nil` when none was given.
   package var reason: String?
   package var ids: IDGenerator
+  /// The automation rule that acts instead of the caller; `nil` while none does.
+  private(set) var rule: RuleInForce?
+  /// Stages that cases have entered and whose rules have not been asked yet.
+  var entries: [StageEntry] = []
   package private(set) var changes: [Change] = []
 
   private let stored: any ClinicRows
   private let read = ReadRows()
   /// Where in `changes` a row stands that this command has put.
   private var positions: [ID: Int] = [:]
+  private var removed: Set<ID> = []
   private var counters: [String: Int] = [:]
 
   package init(
@@ -35,6 +40,7 @@ package struct Draft {
   // MARK: Reading
 
   package func row<R: Row>(_ type: R.Type, _ id: ID) throws -> R? {
+    if removed.contains(id) { return nil }
     if let changed = changedRow(id) { return changed as? R }
     if let known = read.rows[id] { return known as? R }
     let row = try stored.row(type, id)
@@ -45,11 +51,11 @@ package struct Draft {
   /// The rows that `selection` names, after this command's changes, in its order.
   package func rows<R: Row>(_ type: R.Type, _ selection: Selection) throws -> [R] {
     let touched = changes.contains { $0.row.map { $0 is R } ?? false }
-    guard touched else { return try keep(stored.rows(type, selection)) }
+    guard touched || !removed.isEmpty else { return try keep(stored.rows(type, selection)) }
     // Each row that this command has changed may take the place of one more.
     var wider = selection
-    wider.limit = selection.limit.map { $0 + positions.count }
-    var result = try keep(stored.rows(type, wider)).filter { positions[$0.id] == nil }
+    wider.limit = selection.limit.map { $0 + positions.count + removed.count }
+    var result = try keep(stored.rows(type, wider)).filter { positions[$0.id] == nil && !removed.contains($0.id) }
     for change in changes {
       if let row = change.row as? R, selection.matches(row) { result.append(row) }
     }
@@ -95,13 +101,22 @@ package struct Draft {
       switch changes[position] {
       case .insert: changes[position] = .insert(after)
       case .update(let before, _): changes[position] = .update(before: before, after: after)
-      case .schedule, .cancelTimer, .counter, .undo, .dispatch, .audit: preconditionFailure("positions name rows only")
+      case .remove, .schedule, .cancelTimer, .counter, .undo, .dispatch, .audit:
+        preconditionFailure("positions name rows only")
       }
     } else {
       positions[row.id] = changes.count
       changes.append(.update(before: current, after: after))
     }
     return after
+  }
+
+  /// Removes a row that was there before this command. Of most tables nothing is ever removed; the schema's keys and
+  /// triggers refuse it.
+  package mutating func remove(_ row: some VersionedRow) {
+    precondition(positions[row.id] == nil, "a row that this command has put")
+    removed.insert(row.id)
+    changes.append(.remove(row))
   }
 
   package mutating func schedule(_ timer: PlannedTimer) { changes.append(.schedule(timer)) }
@@ -117,12 +132,31 @@ package struct Draft {
   /// What was kept before this command.
   package func keptUndo(_ workflow: ID) throws -> JSON? { try stored.undo(workflow) }
 
+  /// Lines of the audit as they were before this command, the newest first.
+  package func audits(_ kind: String, before: Int?, limit: Int) throws -> [AuditLine] {
+    try stored.audits(kind, before: before, limit: limit)
+  }
+
+  package func counter(_ name: String) throws -> Int { try counters[name] ?? stored.counter(name) }
+
+  package mutating func setCounter(_ name: String, _ value: Int) {
+    counters[name] = value
+    changes.append(.counter(name: name, value: value))
+  }
+
   /// The counter's next value: 1, 2, 3 … per clinic and name, without a hole, since it is part of the same commit.
   package mutating func next(_ counter: String) throws -> Int {
-    let value = try (counters[counter] ?? stored.counter(counter)) + 1
-    counters[counter] = value
-    changes.append(.counter(name: counter, value: value))
+    let value = try self.counter(counter) + 1
+    setCounter(counter, value)
     return value
+  }
+
+  /// Lets a rule act in the caller's place. What `body` has changed stays when it throws: work on a copy.
+  mutating func acting<T>(as rule: RuleInForce, _ body: (inout Draft) throws -> T) rethrows -> T {
+    let caller = (actor, reason, self.rule)
+    (actor, reason, self.rule) = (Actor(user: nil, kind: .rule), nil, rule)
+    defer { (actor, reason, self.rule) = caller }
+    return try body(&self)
   }
 
   private func keep<R: Row>(_ rows: [R]) -> [R] {
@@ -144,7 +178,7 @@ extension Change {
   package var row: (any Row)? {
     switch self {
     case .insert(let row), .update(_, let row): row
-    case .schedule, .cancelTimer, .counter, .undo, .dispatch, .audit: nil
+    case .remove, .schedule, .cancelTimer, .counter, .undo, .dispatch, .audit: nil
     }
   }
 }

@@ -63,7 +63,7 @@ extension Draft {
     var row = notification(type, notice, workflow, task: task, priority: priority, user.locale)
     row.userID = user.id
     row.dedupeKey = dedupe
-    insert(row)
+    try post(row)
   }
 
   /// Tells every owner and admin, but none of `except` who has been told already.
@@ -85,7 +85,7 @@ extension Draft {
     let language = try preferences(of: customer)?.language ?? .th
     var row = notification(type, notice, workflow, task: nil, priority: .medium, language)
     row.customerID = customer
-    insert(row)
+    try post(row)
   }
 
   private mutating func notification(
@@ -102,46 +102,9 @@ extension Draft {
     var metadata = JSONObject()
     if let workflow { metadata["workflow_id"] = .id(workflow.id) }
     if let task { metadata["task_id"] = .id(task) }
+    if let rule { metadata["rule_id"] = .id(rule.id) }
     row.metadata = .object(metadata)
     return row
-  }
-
-  mutating func markNotificationRead(_ id: ID) throws -> JSON {
-    guard let row = try row(Notification.self, id), isMine(row) else {
-      throw Refusal(.notFound, "There is no such notification.", details: ["notification_id": .id(id)])
-    }
-    let already = row.isRead
-    try update(row) { [now] row in
-      row.isRead = true
-      row.readAt = row.readAt ?? now
-    }
-    return ["notificationId": .id(id), "already": .bool(already)]
-  }
-
-  mutating func markAllNotificationsRead() throws -> JSON {
-    let whose: Condition
-    if let customer = actor.customer, actor.kind == .customer {
-      whose = .equal("customer_id", .id(customer))
-    } else if let user = actor.user {
-      whose = .equal("user_id", .id(user))
-    } else {
-      return ["updatedCount": 0]
-    }
-    // A bell that was never looked at is emptied over several commands, not in one that holds up the clinic.
-    let unread = try rows(
-      Notification.self, Selection(whose, .equal("is_read", .integer(0)), order: [.ascending("id")], limit: 500))
-    for row in unread {
-      try update(row) { [now] row in
-        row.isRead = true
-        row.readAt = now
-      }
-    }
-    return ["updatedCount": .integer(unread.count)]
-  }
-
-  private func isMine(_ row: Notification) -> Bool {
-    if actor.kind == .customer { return row.customerID != nil && row.customerID == actor.customer }
-    return row.userID != nil && row.userID == actor.user
   }
 }
 
@@ -165,6 +128,7 @@ enum Notice {
   case workLeftBehind(staff: String, count: Int)
   case followUpFailed(rule: String, why: String)
   case upsellOpportunity(customer: String)
+  case ruleDisabled(name: String)
   // To customers, in simple words.
   case proposalReady(satang: Int)
   case appointment(treatment: Texts, at: String)
@@ -239,6 +203,11 @@ enum Notice {
       (
         Texts(th: "ลูกค้าพอใจ เสนอแผนต่อไปได้", en: "A pleased customer: offer what comes next"),
         Texts(th: "คุณ\(customer)", en: customer)
+      )
+    case .ruleDisabled(let name):
+      (
+        Texts(th: "ปิดกฎอัตโนมัติแล้ว", en: "A rule was switched off"),
+        Texts(th: "กฎ \(name) ล้มเหลวบ่อยเกินไป", en: "\(name) failed too often")
       )
     case .proposalReady(let satang):
       (

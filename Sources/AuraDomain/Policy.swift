@@ -41,6 +41,8 @@ package enum Deed: String, Sendable, CaseIterable {
   case readFollowUps
   case readPreferences
   case readLoyalty
+  case manageAutomation
+  case sendNotification
   case readNotifications
   case readWorkflows
   case readTasks
@@ -129,6 +131,8 @@ package struct Policy: Sendable, Equatable {
     case .readFollowUps: row(sales: .any, beautician: .any)
     case .readPreferences: row(sales: .any, beautician: .any, customer: .own)
     case .readLoyalty: row(sales: .any, beautician: .any, customer: .own)
+    case .manageAutomation: row()
+    case .sendNotification: row()
     case .readNotifications: row(sales: .own, beautician: .own, leaders: .own, customer: .own)
     case .readWorkflows: row(sales: .any, beautician: .any)
     case .readTasks: row(sales: .own, beautician: .own)
@@ -218,7 +222,9 @@ extension Command {
     case .cancelFollowUp: .cancelFollowUp
     case .recordResponse: .recordResponse
     case .updatePreferences: .updatePreferences
-    case .markNotificationRead, .markAllNotificationsRead: .readNotifications
+    case .createAutomationRule, .updateAutomationRule, .updateAutomationSettings: .manageAutomation
+    case .sendNotification: .sendNotification
+    case .markNotificationRead, .markAllNotificationsRead, .dismissNotification: .readNotifications
     case .reportDispatch, .fire: nil
     }
   }

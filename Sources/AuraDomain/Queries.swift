@@ -3,6 +3,7 @@ package func answer(_ query: Query, rows: any ClinicRows, actor: Actor, now: Ins
   let reading = Reading(rows: rows, actor: actor, now: now)
   let loyalty = LoyaltyReading(rows: rows, actor: actor, now: now)
   let followUps = FollowUpReading(rows: rows, actor: actor, now: now)
+  let automation = AutomationReading(rows: rows, actor: actor, now: now)
   switch query {
   case .workflowHistory(let workflow): return try reading.history(of: workflow)
   case .clinicWorkflows(let filter): return try reading.workflows(filter)
@@ -20,6 +21,12 @@ package func answer(_ query: Query, rows: any ClinicRows, actor: Actor, now: Ins
   case .followUpResults(let filter): return try followUps.results(filter)
   case .dryRunFollowUp(let run): return try followUps.dryRun(run)
   case .preferences(let customer): return try followUps.preferences(of: customer)
+  case .automationRules: return try automation.rules()
+  case .automationRuns(let filter): return try automation.runs(filter)
+  case .dryRunAutomation(let trial): return try automation.dryRun(trial)
+  case .unreadCount:
+    try actor.permit(.readNotifications, reason: "query")
+    return try automation.draft.unreadCount()
   }
 }
 

@@ -17,6 +17,12 @@ package enum Query: Sendable, Equatable {
   case followUpResults(FollowUpResultsFilter)
   case dryRunFollowUp(FollowUpDryRun)
   case preferences(customer: ID?)
+  // What happens by itself.
+  case automationRules
+  case automationRuns(AutomationRunFilter)
+  case dryRunAutomation(AutomationDryRun)
+  /// Of the caller's own notifications.
+  case unreadCount
 
   package var name: String {
     switch self {
@@ -36,6 +42,10 @@ package enum Query: Sendable, Equatable {
     case .followUpResults: "followUpResults"
     case .dryRunFollowUp: "dryRunFollowUp"
     case .preferences: "preferences"
+    case .automationRules: "automationRules"
+    case .automationRuns: "automationRuns"
+    case .dryRunAutomation: "dryRunAutomation"
+    case .unreadCount: "unreadCount"
     }
   }
 }

@@ -65,9 +65,9 @@ struct TaskTemplate {
 }
 
 /// The same words in both languages.
-struct Texts: Equatable, Sendable {
-  var th: String
-  var en: String
+package struct Texts: Equatable, Sendable {
+  package var th: String
+  package var en: String
 
   subscript(language: Language) -> String {
     switch language {
@@ -94,7 +94,7 @@ struct Texts: Equatable, Sendable {
     return result + rest
   }
 
-  init(th: String, en: String) {
+  package init(th: String, en: String) {
     self.th = th
     self.en = en
   }

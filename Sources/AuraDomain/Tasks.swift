@@ -100,7 +100,7 @@ extension Draft {
       ], staff: [task.assignedTo, also], roles: roles)
   }
 
-  private func language(of staff: ID?) throws -> Language {
+  func language(of staff: ID?) throws -> Language {
     if let staff, let member = try row(StaffMember.self, staff), let user = try user(member.userID) {
       return user.locale
     }

@@ -70,6 +70,9 @@ extension Draft {
     case .birthday: return ["fired": .bool(try fireBirthday(timer))]
     case .followUp: return ["fired": .bool(try fireFollowUp(timer))]
     case .pointsExpiring: return ["fired": .bool(try firePointsExpiring(timer))]
+    case .automation: return ["fired": .bool(try fireRule(timer))]
+    case .notificationExpiry: return ["fired": .bool(try fireNotificationExpiry(timer))]
+    case .notificationPruning: return ["fired": .bool(try fireNotificationPruning(timer))]
     }
   }
 

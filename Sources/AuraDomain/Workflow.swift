@@ -211,7 +211,9 @@ extension Draft {
     action.data = .object(data)
     action.notes = record.notes
     action.commandID = commandKey
+    action.ruleID = rule?.id
     insert(action)
+    noteEntry(action)
   }
 
   func lastAction(of workflow: ID) throws -> WorkflowAction? {

@@ -44,6 +44,10 @@ struct Effects {
         {
           signals.append(.userDisabled(user.id))
         }
+      case .remove(let row):
+        try belongs(row)
+        try session.remove(row, clinic: clinic)
+        log(row) { RowChange(removing: row) }
       case .schedule(let timer):
         try Timers.schedule(session, clinic: clinic, timer)
         planned = min(planned ?? timer.due, timer.due)

@@ -57,9 +57,19 @@ extension SQLSession {
     }
     guard count == 1 else { throw RowConflict(table: R.table, id: before.id) }
   }
+
+  /// Removes a row of the clinic, if it still has this version; otherwise `RowConflict`.
+  func remove<R: VersionedRow>(_ row: R, clinic: ID) throws {
+    let count = try execute(try statement(RowText.of(R.self).remove)) { statement in
+      statement.bind(row.id, at: 1)
+      statement.bind(row.version, at: 2)
+      statement.bind(clinic, at: 3)
+    }
+    guard count == 1 else { throw RowConflict(table: R.table, id: row.id) }
+  }
 }
 
-/// An update met a row that is not there, is another clinic's, or has another version.
+/// An update or a removal met a row that is not there, is another clinic's, or has another version.
 package struct RowConflict: Error, Sendable, Equatable {
   package var table: Table
   package var id: ID
@@ -77,6 +87,7 @@ final class RowText: Sendable {
   let select: String
   let selectOne: SQL
   let insert: SQL
+  let remove: SQL
   /// Where `clinic_id` stands among the columns.
   let clinicIndex: Int?
 
@@ -90,6 +101,7 @@ final class RowText: Sendable {
     selectOne = SQL(select + " WHERE id = $1" + (table.clinicColumn == nil ? "" : " AND clinic_id = $2"))
     let parameters = names.indices.map { "$\($0 + 1)" }.joined(separator: ", ")
     insert = SQL("INSERT INTO \(name) (\(list)) VALUES (\(parameters))")
+    remove = SQL("DELETE FROM \(name) WHERE id = $1 AND version = $2 AND clinic_id = $3")
   }
 
   /// Only the columns that change are named, so that the indexes and foreign keys of the others are left alone.

@@ -11,6 +11,10 @@ struct StoredRows: ClinicRows {
 
   private static let undo: SQL = "SELECT undo FROM sys_undos WHERE clinic_id = $1 AND workflow_id = $2"
 
+  private static let audits: SQL = """
+    SELECT n, at, detail FROM sys_audit WHERE clinic_id = $1 AND kind = $2 AND n < $3 ORDER BY n DESC LIMIT $4
+    """
+
   func row<R: Row>(_ type: R.Type, _ id: ID) throws -> R? {
     // Users stand above the clinics: only one who belongs to this one is found.
     if R.table == .users { return try rows(type, Selection(.equal("id", .id(id)))).first }
@@ -23,6 +27,18 @@ struct StoredRows: ClinicRows {
 
   func counter(_ name: String) throws -> Int {
     try session.first(Self.counter, .id(clinicID), .text(name)) { $0.integer(0) } ?? 0
+  }
+
+  func audits(_ kind: String, before: Int?, limit: Int) throws -> [AuditLine] {
+    try session.all(
+      Self.audits, .id(clinicID), .text(kind), .integer(before ?? .max), .integer(limit)
+    ) { row in
+      let text = row.text(2)
+      guard let detail = try? JSON.parse(text) else {
+        throw StoreFailure.damaged(table: "sys_audit", column: "detail", text: text)
+      }
+      return AuditLine(number: row.integer(0), at: row.instant(1), detail: detail)
+    }
   }
 
   func undo(_ workflow: ID) throws -> JSON? {

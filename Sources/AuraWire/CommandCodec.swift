@@ -23,7 +23,7 @@ extension Command {
 
   private static let aliases: [(name: String, of: String)] = [("inviteMember", "addMember")]
 
-  private static let all = decoders + loyaltyDecoders + followUpDecoders
+  private static let all = decoders + loyaltyDecoders + followUpDecoders + automationDecoders
 
   private static let decoders: [(name: String, decode: Decode)] = [
     ("initialize", { (a) throws(Refusal) in .initialize(try a.initialize()) }),
@@ -61,10 +61,6 @@ extension Command {
       "revokeMembership",
       { (a) throws(Refusal) in .revokeMembership(RevokeMembership(staff: try a.id("staffId"), reason: try a.reason())) }
     ),
-    (
-      "markNotificationRead", { (a) throws(Refusal) in .markNotificationRead(notification: try a.id("notificationId")) }
-    ),
-    ("markAllNotificationsRead", { (_) throws(Refusal) in .markAllNotificationsRead }),
   ]
 }
 
@@ -73,6 +69,7 @@ extension Query {
     "workflowHistory", "clinicWorkflows", "myTasks", "staff", "treatments", "me", "loyaltyProfile", "rewards",
     "pointHistory", "coupons", "followUpRules", "followUpTemplates", "followUps", "followUpResults", "dryRunFollowUp",
     "preferences",
+    "automationRules", "automationRuns", "dryRunAutomation", "unreadCount",
   ]
 
   /// Reads a query's name and `args`. Throws `unknown_command`, or `bad_request` with `details.path`.
@@ -96,6 +93,10 @@ extension Query {
     case "followUpResults": query = .followUpResults(try a.followUpResults())
     case "dryRunFollowUp": query = .dryRunFollowUp(try a.followUpDryRun())
     case "preferences": query = .preferences(customer: try a.optionalID("customerId"))
+    case "automationRules": query = .automationRules
+    case "automationRuns": query = .automationRuns(try a.automationRuns())
+    case "dryRunAutomation": query = .dryRunAutomation(try a.dryRunAutomation())
+    case "unreadCount": query = .unreadCount
     default: throw Refusal(.unknownCommand, "There is no query \(name.prefix(64)).", details: ["path": "name"])
     }
     try a.finish()

@@ -206,6 +206,9 @@ private final class CountingRows: ClinicRows {
     return try rows.rows(type, selection)
   }
   func counter(_ name: String) throws -> Int { try rows.counter(name) }
+  func audits(_ kind: String, before: Int?, limit: Int) throws -> [AuditLine] {
+    try rows.audits(kind, before: before, limit: limit)
+  }
   func undo(_ workflow: ID) throws -> JSON? { try rows.undo(workflow) }
   func user(_ id: ID) throws -> User? { try rows.user(id) }
   func userExists(_ id: ID) throws -> Bool { try rows.userExists(id) }

@@ -113,8 +113,8 @@ import Testing
     #expect(world.bell(.b1).first?.readAt == world.now)
     let unread = world.bell(.s1).filter { !$0.isRead }.count
     #expect(unread > 0)
-    #expect(try world.run(.markAllNotificationsRead, as: .s1)["updatedCount"] == .integer(unread))
+    #expect(try world.run(.markAllNotificationsRead(), as: .s1)["updatedCount"] == .integer(unread))
     #expect(!world.bell(.s1).contains { !$0.isRead })
-    #expect(try world.run(.markAllNotificationsRead, as: .s1)["updatedCount"] == 0)
+    #expect(try world.run(.markAllNotificationsRead(), as: .s1)["updatedCount"] == 0)
   }
 }

@@ -47,6 +47,8 @@ import Testing
     readFollowUps        any    any         -     any    any    reason       -         -
     readPreferences      any    any         -     any    any    reason       own       -
     readLoyalty          any    any         -     any    any    reason       own       -
+    manageAutomation     -      -           -     any    any    reason       -         -
+    sendNotification     -      -           -     any    any    reason       -         -
     readNotifications    own    own         -     own    own    reason       own       -
     readWorkflows        any    any         -     any    any    reason       -         -
     readTasks            own    own         -     any    any    reason       -         -

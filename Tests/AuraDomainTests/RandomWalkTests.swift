@@ -161,7 +161,7 @@ private struct Walk {
     case 12:
       return .addMember(AddMember(user: world.user(pick([.s1, .b1, .b2]) ?? .b1), role: chance(50) ? .staff : .sales))
     case 13: return .changeRole(ChangeRole(staff: world.id(.b1), role: .staff, skills: ["laser"]))
-    case 14: return .markAllNotificationsRead
+    case 14: return .markAllNotificationsRead()
     case 15: return .complete(w)
     case 16: return .checkIn(step)
     case 17: return .abortTreatment(step)

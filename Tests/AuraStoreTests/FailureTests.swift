@@ -72,6 +72,7 @@ import Testing
     func row<R: Row>(_ type: R.Type, _ id: ID) throws -> R? { nil }
     func rows<R: Row>(_ type: R.Type, _ selection: Selection) throws -> [R] { [] }
     func counter(_ name: String) throws -> Int { 0 }
+    func audits(_ kind: String, before: Int?, limit: Int) throws -> [AuditLine] { [] }
     func undo(_ workflow: ID) throws -> JSON? { nil }
     func user(_ id: ID) throws -> User? { nil }
     func userExists(_ id: ID) throws -> Bool { false }

@@ -137,7 +137,7 @@ private struct House {
     try run(owner, .startCycle(StartCycle(step: WorkflowStep(named))))
     try run(first, .setDuty(SetDuty(duty: .off)))
     try run(owner, .revokeMembership(RevokeMembership(staff: firstStaff, reason: "left")))
-    try run(sales, .markAllNotificationsRead)
+    try run(sales, .markAllNotificationsRead())
     bench.now = bench.now + .days(9)
     for _ in 0..<20 { bench.process() }
   }

@@ -37,7 +37,7 @@ import Testing
     func outcome(_ table: Table, _ id: ID, version: Int) throws -> Refusal {
       var request = bench.request(
         fixture.clinic, user, expect: [Expectation(table: table, id: id, version: version)], rule: { _ in nil })
-      request.command = .markAllNotificationsRead
+      request.command = .markAllNotificationsRead()
       let result = try #require(bench.process(request).results.first)
       guard case .failure(let refusal) = result else { throw Refusal(.internal, "taken") }
       return refusal

@@ -110,7 +110,18 @@ import Testing
       #"{"customerId":"\#(w)","channels":["line"],"language":"en","bestContactTime":"morning","timezone":"Asia/Tokyo","contentStyle":"casual","maxWeeklyContacts":1,"maxMonthlyContacts":2,"marketingOptIn":true,"whatsappOptIn":false,"doNotContact":false,"consent":{"version":"2"}}"#
     ),
     ("markNotificationRead", #"{"notificationId":"\#(w)"}"#),
-    ("markAllNotificationsRead", "{}"),
+    ("markAllNotificationsRead", #"{"upTo":"\#(w)"}"#),
+    ("dismissNotification", #"{"notificationId":"\#(w)"}"#),
+    (
+      "sendNotification",
+      #"{"role":"beautician","title":{"th":"ก","en":"a"},"message":"b","priority":"urgent","link":"/sales/","expiresHours":24,"dedupeKey":"k"}"#
+    ),
+    (
+      "createAutomationRule",
+      #"{"name":"n","triggerStage":"in_progress","triggerAction":"start_treatment","conditions":{"field":"visits","op":"gt","value":3},"targetAction":"add_tag","targetData":{"tag":"t"},"delayMinutes":5,"active":false}"#
+    ),
+    ("updateAutomationRule", #"{"ruleId":"\#(w)","triggerAction":"any","conditions":{},"active":true}"#),
+    ("updateAutomationSettings", #"{"bonusPointsPerMonth":500}"#),
   ]
 
   @Test func `of every command are read in full, under its own name`() throws {
@@ -132,7 +143,8 @@ import Testing
         #expect(path(name, .object(wrong))?.hasPrefix("args.\(member.name)") == true, "\(name).\(member.name)")
       }
       // Of what one says about oneself, and of settings, nothing is asked for.
-      if !args.members.isEmpty && !["setDuty", "updateFollowUpSettings", "updatePreferences"].contains(name) {
+      let bare = ["setDuty", "updateFollowUpSettings", "updatePreferences", "markAllNotificationsRead"]
+      if !args.members.isEmpty && !bare.contains(name) {
         #expect(path(name, .emptyObject) != nil, "\(name) without arguments")
       }
       #expect(path(name, ["x"]) == "args")
@@ -263,7 +275,8 @@ private struct Unexpected: Error {}
     #expect(try stages(all) == Stage.allCases)
     #expect(try stages(["scanned", "scanned"]) == [.scanned])
     #expect(throws: Refusal.self) { try stages(all + ["scanned"]) }
-    for name in Query.names where !["workflowHistory", "followUpResults", "dryRunFollowUp"].contains(name) {
+    let needy = ["workflowHistory", "followUpResults", "dryRunFollowUp", "dryRunAutomation"]
+    for name in Query.names where !needy.contains(name) {
       #expect(try Query.decode(name: name, args: .null).name == name)
     }
     for (name, bad) in [

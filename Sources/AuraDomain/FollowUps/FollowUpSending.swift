@@ -160,7 +160,7 @@ extension Draft {
     }
     switch address.channel {
     case .inApp:
-      showInApp(after, rule, message)
+      try showInApp(after, rule, message)
       try accepted(after, providerMessageID: nil)
     case .call:
       try askToCall(after, rule, message)
@@ -177,7 +177,9 @@ extension Draft {
     }
   }
 
-  private mutating func showInApp(_ execution: FollowUpExecution, _ rule: FollowUpRule, _ message: FollowUpMessage) {
+  private mutating func showInApp(
+    _ execution: FollowUpExecution, _ rule: FollowUpRule, _ message: FollowUpMessage
+  ) throws {
     var row = Notification()
     row.id = newID()
     row.clinicID = clinicID
@@ -188,7 +190,7 @@ extension Draft {
     row.priority = rule.priority
     row.metadata = ["execution_id": .id(execution.id)]
     row.dedupeKey = "followup:\(execution.id)"
-    insert(row)
+    try post(row)
   }
 
   private mutating func askToCall(_ execution: FollowUpExecution, _ rule: FollowUpRule, _ message: FollowUpMessage)

@@ -31,6 +31,7 @@ enum Schema {
     Migration(number: 5, name: "follow-ups", steps: followUps),
     Migration(number: 6, name: "open credits", steps: credits),
     Migration(number: 7, name: "follow-up queues", steps: followUpQueues),
+    Migration(number: 8, name: "automation and notifications", steps: automation),
   ]
 
   static var version: Int { migrations.last?.number ?? 0 }

@@ -1,0 +1,167 @@
+/// A rule tried on a day gone by: one that is saved, or one that is only being written.
+package struct AutomationDryRun: Sendable, Equatable {
+  package static let limitMax = 200
+  /// How many actions of the day one query looks through; `next` leads on.
+  static let scannedMax = 2_000
+
+  package enum Subject: Sendable, Equatable {
+    case saved(ID)
+    case draft(AutomationRuleDetails)
+  }
+
+  package var subject: Subject
+  /// `YYYY-MM-DD` by the clinic's calendar; `nil` is today.
+  package var day: String?
+  package var limit = 100
+  /// The last action of the page before.
+  package var after: ID?
+
+  package init(_ subject: Subject) { self.subject = subject }
+}
+
+extension AutomationReading {
+  /// What the rule would have done on that day, case by case, and why or why not. The entries are the day's own; what
+  /// the rule asks of a case is as the history tells it where it does, and today's where it does not.
+  func dryRun(_ trial: AutomationDryRun) throws -> JSON {
+    try permit()
+    let rule = try subject(trial)
+    let (start, end) = try day(trial.day)
+    let conditions = try ConditionTree.checked(rule.conditions)
+    let entries = try self.entries(rule, from: start, to: end, trial)
+    let ofToday = conditions.fields.filter { !$0.isKnownOfThePast }
+    var results: [JSON] = []
+    var counts: [RuleOutcome: Int] = [:]
+    for action in entries.found {
+      let (outcome, result) = try tried(rule, conditions, action)
+      counts[outcome, default: 0] += 1
+      results.append(result)
+    }
+    return [
+      "from": .instant(start), "to": .instant(end), "entries": .array(results), "next": .id(entries.next),
+      "counts": .object(
+        JSONObject(RuleOutcome.allCases.map { .init(name: $0.rawValue, value: .integer(counts[$0] ?? 0)) })),
+      // What the history does not tell is judged as it is now.
+      "todaysFields": .array(ofToday.map(\.rawValue).sorted().map(JSON.string)),
+      "notConsidered": ["daily_limit", "bonus_cap", "depth", "already", "recipients"],
+    ]
+  }
+
+  private func subject(_ trial: AutomationDryRun) throws -> AutomationRule {
+    switch trial.subject {
+    case .saved(let id):
+      guard let rule = try rows.row(AutomationRule.self, id) else {
+        throw Refusal(.notFound, "There is no such rule.", details: ["rule_id": .id(id)])
+      }
+      try draft.check(rule)
+      return rule
+    case .draft(let details):
+      var rule = AutomationRule()
+      rule.clinicID = rows.clinicID
+      rule.ruleName = "dry run"
+      rule.set(details)
+      try draft.check(rule)
+      return rule
+    }
+  }
+
+  private func day(_ text: String?) throws -> (Instant, Instant) {
+    let calendar = try draft.calendar()
+    guard let text else { return (calendar.dayStart(draft.now), calendar.dayEnd(draft.now)) }
+    let parts = text.split(separator: "-").compactMap { Int($0) }
+    guard parts.count == 3, (1970...2200).contains(parts[0]), (1...12).contains(parts[1]), (1...31).contains(parts[2])
+    else {
+      throw Refusal(
+        .badRequest, "args.day: a day such as 2026-02-28 is expected.",
+        details: ["path": "args.day", "problem": "a day such as 2026-02-28 is expected"])
+    }
+    let start = calendar.dayStart(year: parts[0], month: parts[1], day: parts[2])
+    return (start, calendar.dayEnd(start))
+  }
+
+  /// The day's actions that the rule waits for, in the order of their ids, which is that of their making.
+  private func entries(
+    _ rule: AutomationRule, from start: Instant, to end: Instant, _ trial: AutomationDryRun
+  ) throws -> (found: [WorkflowAction], next: ID?) {
+    var found: [WorkflowAction] = []
+    // The time is what the index finds; it may repeat, so that ids decide where the page before ended.
+    var from = start
+    if let after = trial.after, let last = try rows.row(WorkflowAction.self, after) {
+      from = max(start, last.performedAt)
+    }
+    let actions = try rows.rows(
+      WorkflowAction.self,
+      Selection(
+        .atLeast("performed_at", .instant(from)), .less("performed_at", .instant(end)),
+        order: [.ascending("performed_at"), .ascending("id")], limit: AutomationDryRun.scannedMax))
+    var last: ID?
+    for action in actions {
+      if let after = trial.after, action.performedAt == from && action.id <= after { continue }
+      if found.count == trial.limit { return (found, last) }
+      last = action.id
+      if action.isEntry && rule.waits(for: StageEntry(action, depth: 0)) { found.append(action) }
+    }
+    return (found, actions.count == AutomationDryRun.scannedMax ? last : nil)
+  }
+
+  // MARK: One entry
+
+  private func tried(
+    _ rule: AutomationRule, _ conditions: ConditionTree, _ action: WorkflowAction
+  ) throws -> (RuleOutcome, JSON) {
+    let entry = StageEntry(action, depth: 0)
+    let due = action.performedAt + .minutes(rule.delayMinutes)
+    // As of then, so that the clock's own fields are right.
+    var then = Draft(rows: rows, actor: .system, now: due, seq: 0, ids: IDGenerator())
+    then.reason = draft.reason
+    let later = try later(than: entry, until: due)
+    var workflow = try then.workflow(entry.workflow)
+    workflow.currentStage = later.last?.toStage ?? entry.stage
+    let facts = try then.facts(conditions.fields, of: workflow, entry)
+    var result: JSONObject = [
+      "actionId": .id(action.id), "workflowId": .id(action.workflowID), "entry": .integer(action.seq),
+      "at": .instant(action.performedAt), "action": .word(action.type), "due": .instant(due),
+      "checks": .array(conditions.leaves.map { $0.checked(facts) }),
+    ]
+    let outcome: RuleOutcome
+    if let blame = conditions.blame(facts) {
+      outcome = .skipped
+      result["reason"] = .word(RuleSkip.conditions)
+      result["because"] = .string(blame)
+    } else if rule.delayMinutes > 0, !WorkflowAction.haveStayed(entry.seq, later) {
+      outcome = .skipped
+      result["reason"] = .word(RuleSkip.leftStage)
+    } else if due > draft.now {
+      outcome = .planned
+    } else {
+      outcome = .matched
+    }
+    result["outcome"] = .word(outcome)
+    if outcome != .skipped { result["would"] = try then.wouldDo(rule, workflow) }
+    return (outcome, .object(result))
+  }
+
+  private func later(than entry: StageEntry, until due: Instant) throws -> [WorkflowAction] {
+    try rows.rows(
+      WorkflowAction.self,
+      Selection(
+        .equal("workflow_id", .id(entry.workflow)), .greater("seq", .integer(entry.seq)), order: [.ascending("seq")])
+    ).filter { $0.performedAt <= due }
+  }
+}
+
+extension ConditionTree {
+  /// Conditions of a rule that has been checked.
+  fileprivate static func checked(_ json: JSON) throws -> ConditionTree {
+    do { return try ConditionTree(json) } catch { throw Refusal(.badRequest, "\(error.path): \(error.problem).") }
+  }
+}
+
+extension ConditionLeaf {
+  fileprivate func checked(_ facts: [AutomationField: Fact]) -> JSON {
+    let fact = facts[field] ?? .absent
+    return [
+      "condition": .string(text), "is": fact.json, "holds": .bool(holds(fact)),
+      "asOf": field.isKnownOfThePast ? "then" : "today",
+    ]
+  }
+}

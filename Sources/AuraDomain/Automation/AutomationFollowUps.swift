@@ -1,0 +1,36 @@
+extension Draft {
+  /// Plans a message of a follow-up rule about a case, as if what the rule waits for had happened now; once a case.
+  mutating func scheduleFollowUp(_ id: ID, _ workflow: Workflow) throws -> JSONObject {
+    guard let rule = try row(FollowUpRule.self, id), rule.active else {
+      throw Refusal(.badRequest, "The follow-up rule is switched off.", details: ["rule_id": .id(id)])
+    }
+    let known = try followUps(of: workflow.id).filter { $0.ruleID == rule.id && $0.status != .cancelled }
+    guard known.isEmpty else { throw RuleUnmet(.already) }
+    guard let occasion = try occasion(of: rule, workflow) else { throw RuleUnmet(.followUp, "no occasion") }
+    if case .skip(let lack) = try forecast(rule, occasion, from: now) { throw RuleUnmet(.followUp, lack.text) }
+    try plan(rule, occasion)
+    guard let planned = try followUps(of: workflow.id).last(where: { $0.ruleID == rule.id && $0.isWaiting }) else {
+      throw RuleUnmet(.already)
+    }
+    return ["execution": .id(planned.id)]
+  }
+
+  /// What the message would be about; `nil` where a case alone is no occasion for it.
+  private func occasion(of rule: FollowUpRule, _ workflow: Workflow) throws -> FollowUpOccasion? {
+    let moment: Instant?
+    var anchor = workflow.id.description
+    switch rule.occasion {
+    case .treated: moment = workflow.currentStage.isTreated ? now : nil
+    case .appointment: moment = workflow.scheduledStart
+    case .noShow:
+      moment = workflow.currentStage == .paymentConfirmed ? now : nil
+      anchor += ":no_show:\(workflow.noShowCount)"
+    case .proposal: moment = now + .days(try followUpSettings().proposalDueDays)
+    case .tierReached, .pointsExpire, .birthday: moment = nil
+    }
+    return moment.map {
+      FollowUpOccasion(
+        kind: rule.occasion, customer: workflow.customerID, workflow: workflow.id, anchor: anchor, moment: $0)
+    }
+  }
+}
