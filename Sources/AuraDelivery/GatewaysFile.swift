@@ -27,6 +27,12 @@ extension Gateways {
     }
   }
 
+  /// Whether users that have nothing to do with it may read the file.
+  package static func isOpenToOthers(file: String) -> Bool {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: file)
+    return ((attributes?[.posixPermissions] as? Int) ?? 0) & 0o004 != 0
+  }
+
   /// Reads the file's text.
   /// - Parameter findFile: the path under which a file named in it is found; `nil` when it cannot be read.
   init(json bytes: [UInt8], findFile: (String) -> String? = { _ in nil }) throws(GatewaysFailure) {

@@ -12,6 +12,7 @@ struct Shared: Sendable {
   var store: Store
   var tokens: Tokens
   var signIn: SignIn
+  var events: GatewayEvents
   var presence: PresenceBoard
   let guesses = GuessGate()
   var version: String

@@ -72,7 +72,7 @@ struct LoginLimits: Sendable {
 }
 
 /// One bucket per key: full at first, emptied by tries, filled again by time.
-private struct Buckets: Sendable {
+struct Buckets: Sendable {
   private let rate: LoginLimits.Rate
   private let entriesMax: Int
   /// When each bucket will be full again. One that is full need not be kept.

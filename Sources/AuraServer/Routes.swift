@@ -13,6 +13,7 @@ extension Gateway {
       return respond.respond(HTTPResponse(status: 200, json: Array(#"{"status":"ok"}"#.utf8)))
     }
     if request.path.hasPrefix(SignIn.path) { return shared.signIn.handle(request, respond) }
+    if request.path.hasPrefix(GatewayEvents.path) { return shared.events.handle(request, respond) }
     respond.respond(HTTPResponse(status: 404, json: Array(#"{"error":"no such route"}"#.utf8)))
   }
 }

@@ -1,3 +1,4 @@
+import AuraDelivery
 import AuraDomain
 import AuraHub
 import AuraStore
@@ -18,6 +19,7 @@ package final class Server: Sendable {
   private let transport: Transport<Gateway>
   private let switchboard: Switchboard
   private let passwords: Passwords
+  private let outbox: Outbox
   private let log = Logger(label: "server")
 
   /// Opens the data folder and takes the port; clients are let in by `start`.
@@ -51,14 +53,18 @@ package final class Server: Sendable {
     let presence = PresenceBoard { clinic, text in
       switchboard.postToAll { $0.showPresence(text, clinic: clinic) }
     }
+    let outbox = try Outbox(store: store, gateways: configuration.gateways, clock: configuration.clock)
+    self.outbox = outbox
     store.start { batch in
       Self.follow(batch, presence)
       switchboard.publish(batch)
+      outbox.follow(batch)
     }
     let heads = try Self.heads(of: store)
     let shared = Shared(
-      configuration: configuration, store: store, tokens: tokens, signIn: signIn, presence: presence,
-      version: Self.version, post: { loop, work in switchboard.post(loop, work) },
+      configuration: configuration, store: store, tokens: tokens, signIn: signIn,
+      events: GatewayEvents(store: store, gateways: configuration.gateways, clock: configuration.clock),
+      presence: presence, version: Self.version, post: { loop, work in switchboard.post(loop, work) },
       takePublished: { loop in switchboard.take(loop) })
 
     var transportConfiguration = TransportConfiguration()
@@ -84,6 +90,7 @@ package final class Server: Sendable {
         Gateway(shared: shared, loop: loop, epoch: store.epoch, heads: heads)
       }
     } catch {
+      outbox.stop()
       store.stop()
       passwords.stop()
       throw error
@@ -118,6 +125,8 @@ package final class Server: Sendable {
       if !isPosted { isStopping.leave() }
     }
     _ = isStopping.wait(timeout: .now() + 5)
+    // Its last reports are commands.
+    outbox.stop()
     // Publishes what it still had, so that acks and deltas go out before the goodbyes.
     if !store.stop() { log.error("the store did not stop in time") }
     switchboard.postToAll { $0.drain() }

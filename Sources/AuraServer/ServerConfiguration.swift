@@ -1,3 +1,4 @@
+import AuraDelivery
 import AuraDomain
 
 /// What a hub is started with. Every limit has its name here.
@@ -16,6 +17,9 @@ package struct ServerConfiguration: Sendable {
   package var echoes = false
   /// PEM files of an identity provider's public keys, with the issuer that they sign for.
   package var publicKeys: [(path: String, issuer: String)] = []
+
+  /// Who carries the messages that leave the house; without one for a channel they go by the next.
+  package var gateways = Gateways.none
 
   package var limits = SessionLimits()
   package var connectionsMax = 20_000

@@ -79,6 +79,7 @@ enum SignInAnswer {
     case foreignOrigin
     case wrongCredentials
     case noSession
+    case notSigned
     case tooMany(Span)
     case overloaded
     case failed
@@ -86,7 +87,7 @@ enum SignInAnswer {
     var status: Int {
       switch self {
       case .badRequest: 400
-      case .wrongCredentials, .noSession: 401
+      case .wrongCredentials, .noSession, .notSigned: 401
       case .foreignOrigin: 403
       case .notFound: 404
       case .notAllowed: 405
@@ -100,7 +101,7 @@ enum SignInAnswer {
     var code: String {
       switch self {
       case .badRequest, .notJSON, .notAllowed: "VALIDATION_ERROR"
-      case .wrongCredentials, .noSession: "UNAUTHORIZED"
+      case .wrongCredentials, .noSession, .notSigned: "UNAUTHORIZED"
       case .foreignOrigin: "FORBIDDEN"
       case .notFound: "RESOURCE_NOT_FOUND"
       case .tooMany: "RATE_LIMIT_EXCEEDED"
@@ -118,6 +119,7 @@ enum SignInAnswer {
       case .foreignOrigin: "This page is not served by the hub"
       case .wrongCredentials: "Email or password is wrong"
       case .noSession: "Sign in again"
+      case .notSigned: "The request is not signed as it has to be"
       case .tooMany: "Too many tries; wait a little"
       case .overloaded: "The hub is busy; try again in a moment"
       case .failed: "The hub could not do this"

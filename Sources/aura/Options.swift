@@ -1,4 +1,5 @@
 import ArgumentParser
+import AuraDelivery
 import AuraServer
 import AuraTransport
 import Foundation
@@ -92,6 +93,22 @@ struct TrustOptions: ParsableArguments {
     configuration.allowedOrigins = Set(allowOrigin)
     configuration.trustedProxies = Set(trustedProxy.compactMap { SocketAddress.canonical($0) })
     if let jwtPublicKey, let jwtIssuer { configuration.publicKeys = [(path: jwtPublicKey, issuer: jwtIssuer)] }
+  }
+}
+
+struct MessageOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Who carries email, SMS, LINE and WhatsApp messages, as JSON; see /protocol/gateways.html. It holds secrets: keep "
+        + "it from others.", valueName: "file"))
+  var gateways: String?
+
+  func apply(to configuration: inout ServerConfiguration) throws {
+    guard let gateways else { return }
+    configuration.gateways = try explaining { try Gateways(file: gateways) }
+    if Gateways.isOpenToOthers(file: gateways) {
+      note("aura: \(gateways) holds secrets and can be read by everybody here: run chmod o-r on it.")
+    }
   }
 }
 

@@ -20,6 +20,7 @@ struct Serve: ParsableCommand {
   @OptionGroup(title: "Where") var listening: ListeningOptions
   @OptionGroup(title: "Where") var folder: DataOption
   @OptionGroup(title: "Who may come in") var trust: TrustOptions
+  @OptionGroup(title: "Messages") var messages: MessageOptions
   @OptionGroup(title: "Limits") var limits: LimitOptions
   @OptionGroup(title: "Log") var log: LogOptions
 
@@ -49,6 +50,7 @@ struct Serve: ParsableCommand {
     configuration.echoes = testEcho
     try listening.apply(to: &configuration)
     trust.apply(to: &configuration)
+    try messages.apply(to: &configuration)
     limits.apply(to: &configuration)
 
     let password = demoPassword ?? Demo.password

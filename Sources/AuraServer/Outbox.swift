@@ -1,0 +1,66 @@
+import AuraDelivery
+import AuraDomain
+import AuraStore
+import Logging
+
+/// The way out and back: what a durable batch dispatches goes to the courier, what becomes of it comes back as a command
+/// of the system. Whatever is lost on the way is brought again by its lease.
+final class Outbox: Sendable {
+  private let store: Store
+  private let gateways: Gateways
+  private let courier: Courier
+  private static let log = Logger(label: "delivery")
+
+  init(store: Store, gateways: Gateways, clock: @escaping @Sendable () -> Instant) throws(CourierFailure) {
+    self.store = store
+    self.gateways = gateways
+    courier = try Courier(clock: clock) { [store] clinic, report in
+      store.submit(Self.request(clinic, report))
+    } log: { sentence in
+      Self.log.warning("\(sentence)")
+    }
+  }
+
+  /// Called on the writer's thread with a durable batch; a reader looks up whose gateways they are.
+  func follow(_ batch: Batch) {
+    guard !batch.dispatches.isEmpty else { return }
+    let dispatches = batch.dispatches
+    store.read { reader in
+      var codes: [ID: String] = [:]
+      for clinic in Set(dispatches.map(\.clinic)) {
+        codes[clinic] = try reader.clinicRows(clinic).row(Clinic.self, clinic)?.clinicCode
+      }
+      return codes
+    } then: { [self] result in
+      switch result {
+      case .success(let codes):
+        for dispatch in dispatches {
+          let code = codes[dispatch.clinic] ?? ""
+          courier.carry(
+            Parcel(
+              dispatch: dispatch, clinicCode: code, route: gateways.route(clinic: code, channel: dispatch.channel)))
+        }
+      case .failure(let failure):
+        Self.log.warning(
+          "messages wait for their leases: the database could not be read", metadata: ["why": "\(failure)"])
+      }
+    }
+  }
+
+  /// Ends what is under way; what it can still report, it does before it returns.
+  func stop() {
+    if !courier.stop() { Self.log.error("the courier did not stop in time") }
+  }
+
+  /// One key for each try: a report that comes twice is one.
+  private static func request(_ clinic: ID, _ report: DispatchReport) -> CommandRequest {
+    CommandRequest(
+      origin: .call { outcome in
+        guard case .failure(let refusal) = outcome.result else { return }
+        log.warning(
+          "a report was not taken", metadata: ["execution": "\(report.execution)", "why": "\(refusal.message)"])
+      },
+      clinic: clinic, user: nil, key: "dispatch:\(report.execution):\(report.attempt)",
+      command: .reportDispatch(report), digest: [])
+  }
+}
