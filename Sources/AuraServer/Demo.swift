@@ -45,7 +45,9 @@ package struct Demo: Sendable {
   ///
   /// - Returns: whether the owner's password is `password`; a demo that was made with another keeps its own.
   package static func prepare(directory: String, password: String, now: Instant = .systemNow) throws -> Bool {
-    let store = try DirectStore(directory: directory, now: now)
+    // A new one's history has its timers; those of one that was served belong to its hub.
+    let isNew = !Store.holdsDatabase(directory)
+    let store = try DirectStore(directory: directory, now: now, firesTimers: isNew)
     defer { store.close() }
     let demo = Demo(store: store, now: now)
     let owner = try store.read { try Accounts.user($0.session, email: logins[0].email) }

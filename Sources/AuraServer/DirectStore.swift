@@ -22,11 +22,14 @@ package final class DirectStore: Sendable {
   private static let secondsMax = 30.0
 
   /// Opens the folder, and brings its schema to this release's. `now` is what time it is, until `setClock`.
-  package init(directory: String, now: Instant? = nil) throws(StoreFailure) {
+  /// - Parameter firesTimers: for a history that is being made up; what is due in a clinic's own waits for its hub, since
+  ///   nothing here would carry a message away.
+  package init(directory: String, now: Instant? = nil, firesTimers: Bool = false) throws(StoreFailure) {
     let clock = clock
     clock.fixed.withLock { $0 = now }
     var configuration = StoreConfiguration(directory: directory, clock: { clock.now }, decide: decide)
     configuration.readers = 1
+    configuration.firesTimers = firesTimers
     store = try Store(configuration: configuration)
     store.start { batch in
       for (origin, outcome) in batch.outcomes {

@@ -19,6 +19,8 @@ package struct StoreConfiguration: Sendable {
   package var mailboxMax = 16_384
   /// Requests in one transaction: what a disk's sync is shared by, and how long one may have to wait for the others.
   package var batchMax = 256
+  /// Whether timers fire when they are due. Only a hub can do all that they ask for: it has gateways, and screens.
+  package var firesTimers = true
   /// Timers fired in one transaction.
   package var timersPerBatchMax = 64
   /// How long a timer may be late when the clock jumps while the writer sleeps.

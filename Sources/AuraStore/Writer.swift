@@ -37,7 +37,10 @@ package final class Writer {
     self.connection = connection
     self.configuration = configuration
     self.ids = configuration.makeIDs()
-    (epoch, nextDue) = try connection.use { (try ChangeLog.epoch($0), try Timers.nextDue($0)) }
+    let firesTimers = configuration.firesTimers
+    (epoch, nextDue) = try connection.use { session in
+      (try ChangeLog.epoch(session), firesTimers ? try Timers.nextDue(session) : nil)
+    }
   }
 
   /// Carries out the requests in their order, and the timers that are due behind them, in one transaction. What comes
@@ -65,7 +68,7 @@ package final class Writer {
       } catch {
         return commitFailed(jobs, session, error)
       }
-      if let planned = work.planned { nextDue = min(nextDue ?? planned, planned) }
+      if configuration.firesTimers, let planned = work.planned { nextDue = min(nextDue ?? planned, planned) }
       return work.batch
     }
   }
@@ -284,7 +287,7 @@ package final class Writer {
 
   /// Nothing was committed: everyone is told so, and the next batch tries anew.
   private func abandon(_ jobs: [Job], _ session: SQLSession, because error: any Error) -> Batch {
-    nextDue = (try? Timers.nextDue(session)) ?? nil
+    nextDue = configuration.firesTimers ? (try? Timers.nextDue(session)) ?? nil : nil
     // A disk that is full now will still be in a moment: the timers wait a little.
     if let due = nextDue { nextDue = max(due, configuration.clock() + .seconds(5)) }
     configuration.report("a transaction was given up, nothing of it happened: \(error)")
