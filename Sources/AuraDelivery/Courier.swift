@@ -53,7 +53,7 @@ package final class Courier: Sendable {
     }
   }
 
-  /// Takes messages to be carried and returns at once. One for which there is no room is reported as failed; when the
+  /// Takes messages to be carried and returns at once. One for which there is no room is reported as postponed; when the
   /// courier has stopped, it is left to its lease.
   package func carry(_ parcel: Parcel) {
     if mailbox.offer(parcel) || mailbox.isClosed { return }
@@ -83,7 +83,7 @@ extension DispatchReport.Result {
   /// There is no room. What comes back is spread over five minutes by its id, so that it does not come all at once.
   static func overloaded(_ dispatch: Dispatch) -> Self {
     let spread = Int(truncatingIfNeeded: dispatch.execution.low % 300)
-    return .failed(reason: "too many messages wait to leave", retryAfter: .seconds(60 + spread))
+    return .postponed(reason: "too many messages wait to leave", wait: .seconds(60 + spread))
   }
 }
 

@@ -83,7 +83,9 @@ final class CourierRound {
 
   private func take(_ parcel: Parcel) {
     guard let route = parcel.route else { return tell(parcel.dispatch, .refused(reason: "no gateway")) }
-    guard queue.add(parcel, to: route.host) else { return tell(parcel.dispatch, .overloaded(parcel.dispatch)) }
+    guard queue.add(parcel, to: route.host) else {
+      return conclude(parcel.dispatch, route.host, .overloaded(parcel.dispatch))
+    }
   }
 
   private func begin(_ parcel: Parcel, _ host: Gateways.Host) {
@@ -124,7 +126,7 @@ final class CourierRound {
 
   private func giveUp(_ dispatch: Dispatch, _ host: Gateways.Host, _ result: DispatchReport.Result) {
     queue.ended(host)
-    tell(dispatch, result)
+    conclude(dispatch, host, result)
   }
 
   private func end(_ transfer: CurlTransfer, _ ending: TransferEnding) {
@@ -132,22 +134,23 @@ final class CourierRound {
     queue.ended(run.host)
     let result =
       run.messageID.map { DispatchReport.Result(mail: ending, messageID: $0) } ?? DispatchReport.Result(webhook: ending)
-    logFault(result, run)
-    tell(run.dispatch, result)
+    conclude(run.dispatch, run.host, result)
   }
 
   /// A gateway that does not do is told of once a minute, not once a message.
-  private func logFault(_ result: DispatchReport.Result, _ run: Running) {
+  private func conclude(_ dispatch: Dispatch, _ host: Gateways.Host, _ result: DispatchReport.Result) {
+    tell(dispatch, result)
     let reason: String
     switch result {
     case .accepted: return
     case .refused(let text): reason = "refused: \(text)"
     case .failed(let text, _): reason = text
+    case .postponed(let text, _): reason = text
     }
     let now = Self.monotonic
-    if let last = faultLoggedAt[run.host], now - last < .minutes(1) { return }
-    faultLoggedAt[run.host] = now
-    log("\(run.dispatch.channel.rawValue) by \(run.host.name), execution \(run.dispatch.execution): \(reason)")
+    if let last = faultLoggedAt[host], now - last < .minutes(1) { return }
+    faultLoggedAt[host] = now
+    log("\(dispatch.channel.rawValue) by \(host.name), execution \(dispatch.execution): \(reason)")
   }
 
   // MARK: Reports

@@ -47,6 +47,8 @@ package struct DispatchReport: Sendable, Equatable {
     case refused(reason: String)
     /// It may take it later: no answer, overloaded, out of order. `retryAfter` is its own wish.
     case failed(reason: String, retryAfter: Span?)
+    /// It was not asked, since there was no room for the message on its way out: no failure of anybody's.
+    case postponed(reason: String, wait: Span)
   }
 
   package init(execution: ID, attempt: Int, result: Result) {

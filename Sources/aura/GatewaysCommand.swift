@@ -101,6 +101,7 @@ struct GatewaysCommand: ParsableCommand {
     switch result {
     case .accepted(let id): "accepted" + (id.map { " as \($0)" } ?? "")
     case .refused(let reason): "refused: \(reason)"
+    case .postponed(let reason, _): "not tried: \(reason)"
     case .failed(let reason, let pause):
       "failed: \(reason)" + (pause.map { ", to be tried again in \($0.milliseconds / 1_000) s" } ?? "")
     }

@@ -210,6 +210,24 @@ import Testing
     #expect(try world.execution(id).nextAttemptAt == world.now + .days(1))
   }
 
+  @Test func `that found no room on its way out has lost no try`() throws {
+    let id = try due([.sms])
+    for _ in 0..<20 {
+      try world.answerLast(.postponed(reason: "no room", wait: .seconds(90)))
+      #expect(try world.execution(id).nextAttemptAt == world.now + .seconds(90))
+      #expect(try world.execution(id).lastError == "sms: no room")
+      try world.advance(.seconds(90))
+    }
+    try world.answerLast(.failed(reason: "503", retryAfter: nil))
+    #expect(try world.execution(id).nextAttemptAt == world.now + .minutes(1))
+    try world.advance(.minutes(1))
+    try world.answerLast(.postponed(reason: "no room", wait: .days(9)))
+    #expect(try world.execution(id).nextAttemptAt == world.now + .hours(1))
+    try world.advance(.hours(1))
+    try world.answerLast(.accepted(providerMessageID: "p"))
+    #expect(try world.execution(id).status == .sent)
+  }
+
   @Test func `is not tried again at night`() throws {
     let id = try due([.sms])
     for _ in 0..<4 {

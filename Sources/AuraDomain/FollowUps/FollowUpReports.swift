@@ -22,6 +22,7 @@ extension Draft {
     case .accepted(let id): try accepted(execution, providerMessageID: id)
     case .refused(let reason): try refused(execution, reason)
     case .failed(let reason, let retryAfter): try failed(execution, reason, retryAfter: retryAfter)
+    case .postponed(let reason, let pause): try postponed(execution, reason, pause)
     }
     return try outcome(execution, ["applied": true])
   }
@@ -61,6 +62,12 @@ extension Draft {
     let longest = Self.waits[Self.waits.count - 1]
     // The gateway's own wish counts, within reason.
     try wait(after, until: now + max(Self.waits[failures - 1], min(retryAfter ?? .seconds(0), longest)))
+  }
+
+  /// Nobody has tried: it waits, and has as many tries left as before.
+  private mutating func postponed(_ execution: FollowUpExecution, _ reason: String, _ pause: Span) throws {
+    let after = try update(execution) { $0.lastError = "\($0.channel.rawValue): \(reason)" }
+    try wait(after, until: now + max(.seconds(1), min(pause, .hours(1))))
   }
 
   private mutating func wait(_ execution: FollowUpExecution, until at: Instant) throws {
