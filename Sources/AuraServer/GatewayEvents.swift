@@ -119,6 +119,7 @@ final class GatewayEvents: Sendable {
       throw Refusal(.badRequest, "id: text of at most \(eventIDBytesMax) bytes.")
     }
     args["id"] = nil
+    guard args["executionId"] == nil else { throw Refusal(.badRequest, "executionId: it is called execution here.") }
     args["executionId"] = args["execution"]
     args["execution"] = nil
     if let text = args["replyText"]?.string { args["replyText"] = .string(text.cut(bytesMax: replyBytesMax)) }

@@ -45,6 +45,20 @@ import Testing
     #expect(bench.writer.process([]).isEmpty)
   }
 
+  @Test func `wait where nobody could do what they ask for`() throws {
+    plan("a", in: .minutes(10))
+    bench.configuration.firesTimers = false
+    try bench.reopen()
+    bench.now = start + .hours(1)
+    #expect(bench.writer.nextDue == nil)
+    plan("b", in: .minutes(20))
+    #expect(bench.writer.process([]).isEmpty)
+    #expect(try fired == 0 && waiting == 2)
+    bench.configuration.firesTimers = true
+    try bench.reopen()
+    #expect(bench.writer.process([]).commits.count == 2)
+  }
+
   @Test func `fire once though the clock jumps back and forth, and the store is opened anew`() throws {
     for number in 0..<5 { plan("t\(number)", in: .minutes(number * 10 + 1)) }
     for minutes in [-60, 5, -120, 15, 0, 15, 25, -1_000, 31, 500, -500, 500] {
