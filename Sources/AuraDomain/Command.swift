@@ -42,6 +42,7 @@ package indirect enum Command: Sendable, Equatable {
   case unlockAchievement(achievement: ID, customer: ID, override: Bool)
   case awardPoints(AwardPoints)
   case recordReview(workflow: ID)
+  case updateLoyaltySettings(LoyaltySettings.Change)
   // The till.
   case createSale(CreateSale)
   case applyCoupon(sale: ID, code: String)
@@ -94,6 +95,7 @@ package indirect enum Command: Sendable, Equatable {
     case .unlockAchievement: "unlockAchievement"
     case .awardPoints: "awardPoints"
     case .recordReview: "recordReview"
+    case .updateLoyaltySettings: "updateLoyaltySettings"
     case .createSale: "createSale"
     case .applyCoupon: "applyCoupon"
     case .removeCoupon: "removeCoupon"
@@ -126,7 +128,8 @@ package indirect enum Command: Sendable, Equatable {
     case .updateTask(let command): command.step.device
     case .initialize, .transition, .createTask, .setDuty, .addMember, .changeRole, .revokeMembership,
       .createReward, .updateReward, .redeemReward, .cancelRedemption, .createAchievement, .updateAchievement,
-      .unlockAchievement, .awardPoints, .recordReview, .createSale, .applyCoupon, .removeCoupon, .paySale, .voidSale,
+      .unlockAchievement, .awardPoints, .recordReview, .updateLoyaltySettings, .createSale, .applyCoupon, .removeCoupon,
+      .paySale, .voidSale,
       .refundSale, .markNotificationRead, .markAllNotificationsRead, .fire:
       nil
     }

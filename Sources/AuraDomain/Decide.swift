@@ -43,8 +43,8 @@ extension Command {
     case .refundSale(let command): command.reason
     case .initialize, .transition, .createTask, .startTask, .completeTask, .claimTask, .setDuty, .addMember,
       .changeRole, .createReward, .updateReward, .redeemReward, .cancelRedemption, .createAchievement,
-      .updateAchievement,
-      .unlockAchievement, .awardPoints, .recordReview, .createSale, .applyCoupon, .removeCoupon, .paySale, .voidSale,
+      .updateAchievement, .unlockAchievement, .awardPoints, .recordReview, .updateLoyaltySettings, .createSale,
+      .applyCoupon, .removeCoupon, .paySale, .voidSale,
       .markNotificationRead, .markAllNotificationsRead, .fire:
       nil
     }
@@ -91,6 +91,7 @@ extension Draft {
       try unlockAchievement(id, for: customer, override: override)
     case .awardPoints(let command): try awardPoints(command)
     case .recordReview(let id): try recordReview(of: id)
+    case .updateLoyaltySettings(let change): try updateLoyaltySettings(change)
     case .createSale(let command): try createSale(command)
     case .applyCoupon(let id, let code): try applyCoupon(code, to: id)
     case .removeCoupon(let id): try removeCoupon(from: id)

@@ -31,6 +31,14 @@ struct LoyaltyReading {
     return blank
   }
 
+  // MARK: The clinic's rules
+
+  /// How the clinic rewards, for those who work there.
+  func settings() throws -> JSON {
+    try draft.actor.permit(.readLoyalty, isOwn: false, reason: draft.reason)
+    return ["settings": try draft.loyalty().json, "version": .integer(try draft.clinic().version)]
+  }
+
   // MARK: Where one stands
 
   func standing(of named: ID?) throws -> JSON {

@@ -191,7 +191,8 @@ extension Command {
     case .claimTask: .claimTask
     case .setDuty: .setDuty
     case .addMember, .changeRole, .revokeMembership: .manageStaff
-    case .createReward, .updateReward, .createAchievement, .updateAchievement, .awardPoints: .manageLoyalty
+    case .createReward, .updateReward, .createAchievement, .updateAchievement, .awardPoints, .updateLoyaltySettings:
+      .manageLoyalty
     case .redeemReward: .redeemReward
     case .cancelRedemption: .cancelRedemption
     case .unlockAchievement, .recordReview: .rewardByHand

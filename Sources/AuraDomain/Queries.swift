@@ -13,6 +13,7 @@ package func answer(_ query: Query, rows: any ClinicRows, actor: Actor, now: Ins
   case .rewards(let customer): return try loyalty.rewards(for: customer)
   case .pointHistory(let filter): return try loyalty.history(filter)
   case .coupons(let customer): return try loyalty.coupons(of: customer)
+  case .loyaltySettings: return try loyalty.settings()
   }
 }
 

@@ -11,6 +11,8 @@ package enum Query: Sendable, Equatable {
   case rewards(customer: ID?)
   case pointHistory(HistoryFilter)
   case coupons(customer: ID?)
+  /// For staff.
+  case loyaltySettings
 
   package var name: String {
     switch self {
@@ -24,6 +26,7 @@ package enum Query: Sendable, Equatable {
     case .rewards: "rewards"
     case .pointHistory: "pointHistory"
     case .coupons: "coupons"
+    case .loyaltySettings: "loyaltySettings"
     }
   }
 }

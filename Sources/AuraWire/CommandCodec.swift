@@ -71,7 +71,7 @@ extension Command {
 extension Query {
   package static let names = [
     "workflowHistory", "clinicWorkflows", "myTasks", "staff", "treatments", "me", "loyaltyProfile", "rewards",
-    "pointHistory", "coupons",
+    "pointHistory", "coupons", "loyaltySettings",
   ]
 
   /// Reads a query's name and `args`. Throws `unknown_command`, or `bad_request` with `details.path`.
@@ -89,6 +89,7 @@ extension Query {
     case "rewards": query = .rewards(customer: try a.optionalID("customerId"))
     case "pointHistory": query = .pointHistory(try a.historyFilter())
     case "coupons": query = .coupons(customer: try a.optionalID("customerId"))
+    case "loyaltySettings": query = .loyaltySettings
     default: throw Refusal(.unknownCommand, "There is no query \(name.prefix(64)).", details: ["path": "name"])
     }
     try a.finish()

@@ -77,6 +77,10 @@ import Testing
     ("awardPoints", #"{"customerId":"\#(w)","points":10,"transactionId":"t","description":"d"}"#),
     ("recordReview", #"{"workflowId":"\#(w)"}"#),
     (
+      "updateLoyaltySettings",
+      #"{"earnRateSt":2000,"expiryMonths":12,"welcomeBonus":50,"referralBonus":0,"birthdayBonus":1,"checkInBonus":2,"reviewBonus":3,"tierBasis":"points","qualifyingMonths":12,"couponBillMinSt":50000,"couponBillMaxBp":5000}"#
+    ),
+    (
       "createSale",
       #"{"customerId":"\#(w)","items":[{"treatmentId":"\#(b)","name":"x","quantity":2,"priceSt":100}],"discountSt":50}"#
     ),
@@ -163,6 +167,11 @@ import Testing
     ("reassign", #"{"workflowId":"\#(w)"}"#, "args.beauticianId"),
     ("addMember", #"{"userId":"\#(b)","role":"clinic_staff","skills":["a",""]}"#, "args.skills[1]"),
     ("transition", #"{"workflowId":"\#(w)","toStage":"heaven"}"#, "args.toStage"),
+    ("updateLoyaltySettings", #"{"earnRateSt":0}"#, "args.earnRateSt"),
+    ("updateLoyaltySettings", #"{"couponBillMaxBp":10001}"#, "args.couponBillMaxBp"),
+    ("updateLoyaltySettings", #"{"tierBasis":"luck"}"#, "args.tierBasis"),
+    ("updateLoyaltySettings", #"{"earn_rate":5}"#, "args.earn_rate"),
+    ("updateLoyaltySettings", "{}", "args"),
   ])
   func `are refused at the place that is wrong`(name: String, args: String, where place: String) throws {
     #expect(path(name, try JSON.parse(args)) == place)
