@@ -19,7 +19,7 @@ struct World {
     (clinic, user) = (clinicID, userID)
     let (staff, customer, treatment, workflow) = (id(), id(), id(), id())
     let (rule, sale, achievement, reward, redemption, coupon) = (id(), id(), id(), id(), id(), id())
-    let (followUp, template) = (id(), id())
+    let (followUp, template, posting) = (id(), id(), id())
     let odd = "ก\"\\\n\u{1}😀"
     let json: JSON = ["x": [.integer(1), .real(0.45), .real(1e300), .null, .bool(true), .string(odd)], "ข": [:]]
     let later = bench.now + .days(30)
@@ -177,7 +177,7 @@ struct World {
         $0.tierRequirement = .gold
       },
       add(PointTransaction()) {
-        $0.id = id()
+        $0.id = posting
         $0.clinicID = clinicID
         $0.customerID = customer
         $0.amount = 10
@@ -188,6 +188,17 @@ struct World {
         $0.expiresAt = later
         $0.eventKey = "e"
         $0.createdBy = userID
+      },
+      add(PointCredit()) {
+        $0.id = id()
+        $0.clinicID = clinicID
+        $0.customerID = customer
+        $0.transactionID = posting
+        $0.remaining = 10
+        $0.isOpen = true
+        $0.expiresAt = later
+        $0.earnRateSt = 1_000
+        $0.multiplierBp = 10_000
       },
       add(LoyaltyRedemption()) {
         $0.id = redemption
