@@ -160,7 +160,7 @@ extension Draft {
     var posting = Posting(.bonus, row.pointsReward, to: customer, key: key, Texts(row.name))
     posting.achievement = row.id
     let points = try credit(posting)?.amount ?? 0
-    if let percent = row.specialReward?["percentBp"]?.integer, (1...10_000).contains(percent) {
+    if let percent = row.specialReward["percentBp"]?.integer, (1...10_000).contains(percent) {
       try issueGift(.achievement, percentBp: percent, to: customer, name: row.name)
     }
     try tellCustomer(customer, .pointsAwarded, .achievementReached(name: row.name, points: points))

@@ -260,6 +260,5 @@ private struct ColumnValues: ColumnVisitor {
   mutating func column(_ name: StaticString, _ value: inout Instant) { take(name, .instant(value)) }
   mutating func column(_ name: StaticString, _ value: inout Instant?) { take(name, value.map(Value.instant) ?? .null) }
   mutating func column(_ name: StaticString, _ value: inout JSON) { take(name, .text(value.text)) }
-  mutating func column(_ name: StaticString, _ value: inout JSON?) { take(name, value.map { .text($0.text) } ?? .null) }
   mutating func unknownCase(_ name: StaticString, _ text: String) {}
 }

@@ -170,6 +170,5 @@ private struct ColumnNames: ColumnVisitor {
   mutating func column(_ name: StaticString, _ value: inout Instant) { names.append(name) }
   mutating func column(_ name: StaticString, _ value: inout Instant?) { names.append(name) }
   mutating func column(_ name: StaticString, _ value: inout JSON) { names.append(name) }
-  mutating func column(_ name: StaticString, _ value: inout JSON?) { names.append(name) }
   mutating func unknownCase(_ name: StaticString, _ text: String) {}
 }

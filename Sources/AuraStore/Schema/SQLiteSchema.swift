@@ -15,6 +15,8 @@ enum SQLiteSchema {
     }
   }
 
+  /// No column of JSON is ever NULL, which `json_valid` refuses before SQLite 3.45: what is absent is JSON's own null.
+  ///
   /// `name JSON …,` becomes `name TEXT … CHECK (json_valid(name)),` and so on for the types that SQLite lacks.
   private static func translate(line: Substring) -> String {
     let line = spellOut(line)
