@@ -45,18 +45,21 @@ struct LoyaltyReading {
     let customer = try whose(named)
     let profile = try profile(of: customer.id)
     let tier = profile.currentTier
+    let seesMoney = draft.actor.scope?.seesMoney ?? true
     return [
       "customerId": .id(customer.id), "availablePoints": .integer(profile.availablePoints),
       "totalPoints": .integer(profile.totalPoints), "currentTier": .word(tier),
-      "tierProgressBp": .integer(profile.tierProgressBp),
+      "tierProgressBp": seesMoney ? .integer(profile.tierProgressBp) : .null,
       "nextTier": tier.next.map {
         [
           "tier": .word($0), "floorSt": .integer($0.floorSt),
-          "missingSt": .integer(max(0, $0.floorSt - profile.totalSpentSt)),
+          "missingSt": seesMoney ? .integer(max(0, $0.floorSt - profile.totalSpentSt)) : .null,
         ]
       } ?? .null,
-      "multiplierBp": .integer(tier.multiplierBp), "totalSpentSt": .integer(profile.totalSpentSt),
-      "totalVisits": .integer(profile.totalVisits), "averageSpendSt": .integer(profile.averageSpendSt),
+      "multiplierBp": .integer(tier.multiplierBp),
+      "totalSpentSt": seesMoney ? .integer(profile.totalSpentSt) : .null,
+      "totalVisits": .integer(profile.totalVisits),
+      "averageSpendSt": seesMoney ? .integer(profile.averageSpendSt) : .null,
       "lastVisit": .instant(profile.lastVisit), "referralCode": .string(profile.referralCode),
       "successfulReferrals": .integer(profile.successfulReferrals), "joinedAt": .instant(profile.joinedAt),
       "nextExpiry": try nextExpiry(of: customer.id), "achievements": try achievements(profile),
