@@ -56,6 +56,7 @@ extension Command {
     switch self {
     case .applyCoupon: true
     case .confirmPayment(let command): command.couponCode != nil
+    case .transition(let command): command.candidates.contains { (try? $0.command.get())?.namesCode ?? false }
     default: false
     }
   }
