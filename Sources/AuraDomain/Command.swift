@@ -32,6 +32,8 @@ package indirect enum Command: Sendable, Equatable {
   case addMember(AddMember)
   case changeRole(ChangeRole)
   case revokeMembership(RevokeMembership)
+  case linkCustomer(LinkCustomer)
+  case unlinkCustomer(customer: ID)
   // Rewards.
   case createReward(RewardDetails)
   case updateReward(reward: ID, RewardDetails)
@@ -86,6 +88,8 @@ package indirect enum Command: Sendable, Equatable {
     case .addMember: "addMember"
     case .changeRole: "changeRole"
     case .revokeMembership: "revokeMembership"
+    case .linkCustomer: "linkCustomer"
+    case .unlinkCustomer: "unlinkCustomer"
     case .createReward: "createReward"
     case .updateReward: "updateReward"
     case .redeemReward: "redeemReward"
@@ -126,7 +130,8 @@ package indirect enum Command: Sendable, Equatable {
     case .startCycle(let command): command.step.device
     case .startTask(let step), .completeTask(let step), .claimTask(let step): step.device
     case .updateTask(let command): command.step.device
-    case .initialize, .transition, .createTask, .setDuty, .addMember, .changeRole, .revokeMembership,
+    case .initialize, .transition, .createTask, .setDuty, .addMember, .changeRole, .revokeMembership, .linkCustomer,
+      .unlinkCustomer,
       .createReward, .updateReward, .redeemReward, .cancelRedemption, .createAchievement, .updateAchievement,
       .unlockAchievement, .awardPoints, .recordReview, .updateLoyaltySettings, .createSale, .applyCoupon, .removeCoupon,
       .paySale, .voidSale,

@@ -42,7 +42,8 @@ extension Command {
     case .revokeMembership(let command): command.reason
     case .refundSale(let command): command.reason
     case .initialize, .transition, .createTask, .startTask, .completeTask, .claimTask, .setDuty, .addMember,
-      .changeRole, .createReward, .updateReward, .redeemReward, .cancelRedemption, .createAchievement,
+      .changeRole, .linkCustomer, .unlinkCustomer, .createReward, .updateReward, .redeemReward, .cancelRedemption,
+      .createAchievement,
       .updateAchievement, .unlockAchievement, .awardPoints, .recordReview, .updateLoyaltySettings, .createSale,
       .applyCoupon, .removeCoupon, .paySale, .voidSale,
       .markNotificationRead, .markAllNotificationsRead, .fire:
@@ -81,6 +82,8 @@ extension Draft {
     case .addMember(let command): try addMember(command)
     case .changeRole(let command): try changeRole(command)
     case .revokeMembership(let command): try revokeMembership(command)
+    case .linkCustomer(let command): try linkCustomer(command)
+    case .unlinkCustomer(let id): try unlinkCustomer(id)
     case .createReward(let details): try createReward(details)
     case .updateReward(let id, let details): try updateReward(id, details)
     case .redeemReward(let id, let customer): try redeemReward(id, for: customer)

@@ -65,6 +65,8 @@ package struct Draft {
 
   package func userExists(_ id: ID) throws -> Bool { try stored.userExists(id) }
 
+  package func activeUser(email: String) throws -> ID? { try stored.activeUser(email: email.lowercased()) }
+
   // MARK: Changing
 
   /// Adds a row. Its clinic and, if it has them, its times are set here.

@@ -28,6 +28,7 @@ package enum Deed: String, Sendable, CaseIterable {
   case setDuty
   case manageStaff
   case manageOwners
+  case linkCustomer
   case manageLoyalty
   case redeemReward
   case cancelRedemption
@@ -106,6 +107,7 @@ package struct Policy: Sendable, Equatable {
     case .setDuty: row(sales: .own, beautician: .own)
     case .manageStaff: row()
     case .manageOwners: Policy(owner: .any)
+    case .linkCustomer: row(sales: .any)
     case .manageLoyalty: row()
     case .redeemReward: row(sales: .any, desk: .any, customer: .own)
     // For the customer within a day, and then by owner or admin.
@@ -191,6 +193,7 @@ extension Command {
     case .claimTask: .claimTask
     case .setDuty: .setDuty
     case .addMember, .changeRole, .revokeMembership: .manageStaff
+    case .linkCustomer, .unlinkCustomer: .linkCustomer
     case .createReward, .updateReward, .createAchievement, .updateAchievement, .awardPoints, .updateLoyaltySettings:
       .manageLoyalty
     case .redeemReward: .redeemReward

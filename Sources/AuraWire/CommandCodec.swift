@@ -61,6 +61,8 @@ extension Command {
       "revokeMembership",
       { (a) throws(Refusal) in .revokeMembership(RevokeMembership(staff: try a.id("staffId"), reason: try a.reason())) }
     ),
+    ("linkCustomer", { (a) throws(Refusal) in .linkCustomer(try a.linkCustomer()) }),
+    ("unlinkCustomer", { (a) throws(Refusal) in .unlinkCustomer(customer: try a.id("customerId")) }),
     (
       "markNotificationRead", { (a) throws(Refusal) in .markNotificationRead(notification: try a.id("notificationId")) }
     ),
@@ -339,6 +341,19 @@ extension Arguments {
       user: try id("userId"), role: try word("role", Role.self, aliases: Alias.roles),
       isFrontDesk: try flag("frontDesk") ?? false,
       skills: try texts("skills", countMax: 50, bytesMax: Size.word) ?? [])
+  }
+
+  /// `"userId"` or `"email"`, one of them.
+  fileprivate mutating func linkCustomer() throws(Refusal) -> LinkCustomer {
+    let customer = try id("customerId")
+    let user = try optionalID("userId")
+    let email = try optionalText("email", bytesMax: 320)
+    switch (user, email) {
+    case (let user?, nil): return LinkCustomer(customer: customer, account: .user(user))
+    case (nil, let email?): return LinkCustomer(customer: customer, account: .email(email))
+    case (nil, nil): throw bad("userId", "a user or an address is expected")
+    case (_?, _?): throw bad("email", "the same as userId; give one of them")
+    }
   }
 
   fileprivate mutating func changeRole() throws(Refusal) -> ChangeRole {

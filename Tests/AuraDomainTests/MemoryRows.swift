@@ -47,6 +47,9 @@ final class MemoryRows: ClinicRows {
   func undo(_ workflow: ID) throws -> JSON? { undos[workflow] }
   func user(_ id: ID) throws -> User? { isKnown(id) ? try row(User.self, id) : nil }
   func userExists(_ id: ID) throws -> Bool { try row(User.self, id)?.status == .active }
+  func activeUser(email: String) throws -> ID? {
+    all(User.self).first { $0.email == email && $0.status == .active }?.id
+  }
 
   private func isKnown(_ user: ID) -> Bool {
     (tables[.clinicStaff] ?? [:]).values.contains { ($0 as? StaffMember)?.userID == user }
@@ -157,7 +160,11 @@ final class MemoryRows: ClinicRows {
         guard back <= sale.paidSt else { throw Broken(description: "more given back than paid") }
         byParent[sale.id] = back
       }
-    case let row as Customer: try unique(row, \.customerCode)
+    case let row as Customer:
+      try unique(row, \.customerCode)
+      if let user = row.userID, all(Customer.self).contains(where: { $0.id != row.id && $0.userID == user }) {
+        throw Broken(description: "two customers of one user")
+      }
     case let row as LoyaltyProfile:
       try unique(row, \.customerID)
       try unique(row, \.referralCode)

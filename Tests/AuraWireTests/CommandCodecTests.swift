@@ -61,6 +61,8 @@ import Testing
     ("addMember", #"{"userId":"\#(b)","role":"beautician","frontDesk":true,"skills":["laser"]}"#),
     ("changeRole", #"{"staffId":"\#(b)","role":"sales_staff","frontDesk":false,"skills":[]}"#),
     ("revokeMembership", #"{"staffId":"\#(b)","reason":"r"}"#),
+    ("linkCustomer", #"{"customerId":"\#(w)","userId":"\#(b)"}"#),
+    ("unlinkCustomer", #"{"customerId":"\#(w)"}"#),
     (
       "createReward",
       #"{"name":"10%","description":"d","type":"discount_percentage","pointsCost":500,"percentBp":1000,"monetaryValueSt":0,"treatmentId":"\#(b)","isActive":true,"maxRedemptions":5,"perCustomerLimit":1,"tierRequirement":"gold","validFrom":1,"validUntil":2,"couponDays":90,"stackable":false}"#
@@ -172,6 +174,9 @@ import Testing
     ("updateLoyaltySettings", #"{"tierBasis":"luck"}"#, "args.tierBasis"),
     ("updateLoyaltySettings", #"{"earn_rate":5}"#, "args.earn_rate"),
     ("updateLoyaltySettings", "{}", "args"),
+    ("linkCustomer", #"{"customerId":"\#(w)"}"#, "args.userId"),
+    ("linkCustomer", #"{"customerId":"\#(w)","userId":"\#(b)","email":"a@b"}"#, "args.email"),
+    ("linkCustomer", #"{"customerId":"\#(w)","email":7}"#, "args.email"),
   ])
   func `are refused at the place that is wrong`(name: String, args: String, where place: String) throws {
     #expect(path(name, try JSON.parse(args)) == place)
