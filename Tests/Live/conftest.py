@@ -130,7 +130,7 @@ def shared_shop(fresh, tmp_path_factory):
     server = fresh(tmp_path_factory.mktemp("shop") / "data", "--commands-per-second", 1000)
     shop = shop_module.build(server)
     server.start()
-    known = asyncio.run(shop_module.customers(shop, 12))
+    known = asyncio.run(shop_module.customers(shop, 24))
     server.stop()
     for number, customer in enumerate(known):
         shop_module.give_account(shop, customer, f"customer{number}@shop.aura")
