@@ -120,6 +120,7 @@ extension Table {
     case .workflowEvents: WorkflowEvent.self
     case .automationRules: AutomationRule.self
     case .loyaltyProfiles: LoyaltyProfile.self
+    case .loyaltyMonths: LoyaltyMonth.self
     case .pointTransactions: PointTransaction.self
     case .achievements: Achievement.self
     case .loyaltyRewards: LoyaltyReward.self

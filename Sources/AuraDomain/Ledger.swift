@@ -14,6 +14,8 @@ struct Posting {
   var expires = Expires.byRule
   /// At what a sale's points were calculated.
   var rate: EarnRate?
+  /// The credit that a refund takes back: it no longer counts in the month in which it came.
+  var reverses: PointTransaction?
   /// Whether a business event tells of it.
   var isAnnounced = true
 
@@ -86,6 +88,7 @@ extension Draft {
       row.availablePoints = available
       row.totalPoints = total
     }
+    if posting.type != .refund { try countPoints(posting.points, row, in: now) }
     if posting.isAnnounced { try announce(row) }
     return row
   }
@@ -103,14 +106,24 @@ extension Draft {
         details: ["available_points": .integer(profile.availablePoints), "points": .integer(posting.points)])
     }
     let available = try profile.availablePoints.minus(posting.points)
+    let total = posting.type == .refund ? try profile.totalPoints.minus(posting.points) : profile.totalPoints
     var row = transaction(posting, amount: -posting.points)
     row.allocations = .object(try allocate(posting.points, of: posting.customer))
     insert(row)
     try update(profile) { row in
       row.availablePoints = available
-      if posting.type == .refund { row.totalPoints -= posting.points }
+      row.totalPoints = total
     }
+    if posting.type == .refund { try countPoints(-posting.points, row, in: posting.reverses?.createdAt ?? now) }
     return row
+  }
+
+  /// What lifetime points are made of counts in its month, and sets the tier where that goes by points.
+  private mutating func countPoints(_ points: Int, _ row: PointTransaction, in moment: Instant) throws {
+    try count(points: points, of: row.customerID, in: try calendar().month(moment))
+    if try loyalty().tierBasis == .points {
+      try setTier(of: row.customerID, because: row.id.description, workflow: row.workflowID)
+    }
   }
 
   /// Takes what is left of one credit, whatever else is open.

@@ -46,16 +46,21 @@ struct LoyaltyReading {
     let profile = try profile(of: customer.id)
     let tier = profile.currentTier
     let seesMoney = draft.actor.scope?.seesMoney ?? true
+    let measure = try draft.tierMeasure(of: profile)
+    // What a tier still takes tells what was spent, unless it goes by points.
+    let seesWay = seesMoney || measure.basis == .points
     return [
       "customerId": .id(customer.id), "availablePoints": .integer(profile.availablePoints),
       "totalPoints": .integer(profile.totalPoints), "currentTier": .word(tier),
-      "tierProgressBp": seesMoney ? .integer(profile.tierProgressBp) : .null,
-      "nextTier": tier.next.map {
-        [
-          "tier": .word($0), "floorSt": .integer($0.floorSt),
-          "missingSt": seesMoney ? .integer(max(0, $0.floorSt - profile.totalSpentSt)) : .null,
+      "tierBasis": .word(measure.basis), "tierProgressBp": seesWay ? .integer(profile.tierProgressBp) : .null,
+      "nextTier": tier.next.map { next in
+        let floor = next.floor(by: measure.basis)
+        return [
+          "tier": .word(next), measure.basis.named("floor"): .integer(floor),
+          measure.basis.named("missing"): seesWay ? .integer(max(0, floor - measure.current)) : .null,
         ]
       } ?? .null,
+      "keepTier": seesWay ? try keeping(tier, measure.basis, customer.id) : .null,
       "multiplierBp": .integer(tier.multiplierBp),
       "totalSpentSt": seesMoney ? .integer(profile.totalSpentSt) : .null,
       "totalVisits": .integer(profile.totalVisits),
@@ -65,6 +70,29 @@ struct LoyaltyReading {
       "nextExpiry": try nextExpiry(of: customer.id), "achievements": try achievements(profile),
       "version": .integer(profile.version),
     ]
+  }
+
+  /// By when how much is needed to stay of a tier that rests on the last months: the first month whose end would cost it
+  /// if nothing more came.
+  private func keeping(_ tier: Tier, _ basis: TierBasis, _ customer: ID) throws -> JSON {
+    let window = try draft.loyalty().qualifyingMonths
+    guard window > 0, tier > .bronze else { return .null }
+    let calendar = try draft.calendar()
+    let month = calendar.month(draft.now)
+    let months = try draft.loyaltyMonths(of: customer, since: month.adding(1 - window))
+    for ahead in 0...window {
+      let last = month.adding(ahead)
+      let counted = months.filter { $0.month > last.adding(-window).number }
+        .reduce(0) { $0 + (basis == .spend ? $1.spentSt : $1.points) }
+      let missing = tier.floor(by: basis) - counted
+      if missing > 0 {
+        return [
+          "tier": .word(tier), "by": .instant(calendar.start(last.adding(1))),
+          basis.named("missing"): .integer(missing),
+        ]
+      }
+    }
+    return .null
   }
 
   /// The credits that end first, and those that end with them.
@@ -190,5 +218,15 @@ struct LoyaltyReading {
           ]
         }),
     ]
+  }
+}
+
+extension TierBasis {
+  /// `floorSt` of money, `floorPoints` of points.
+  fileprivate func named(_ name: String) -> String {
+    switch self {
+    case .spend: "\(name)St"
+    case .points: "\(name)Points"
+    }
   }
 }

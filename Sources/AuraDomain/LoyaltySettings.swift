@@ -126,14 +126,22 @@ extension Draft {
       guard number.range.contains(value) else {
         throw refuse("args.\(number.rawValue)", "\(number.range.lowerBound) … \(number.range.upperBound) is expected")
       }
-      after[keyPath: number.path] = value
       members[number.member] = .integer(value)
+      if number == .qualifyingMonths, value != before.qualifyingMonths {
+        after.setWindow(value, in: try calendar().month(now))
+        members["qualifying_before"] = .integer(after.qualifyingBefore)
+        members["qualifying_since"] = .integer(after.qualifyingSince)
+      } else {
+        after[keyPath: number.path] = value
+      }
     }
     if let basis = change.tierBasis {
       after.tierBasis = basis
       members["tier_basis"] = .word(basis)
     }
     guard after != before else { return outcome(after, clinic, already: true) }
+    if after.tierBasis != before.tierBasis { planTierReview(at: now) }
+    if max(after.qualifyingMonths, after.qualifyingBefore) > 0 { try planMonthEnd() }
     let changed = try update(clinic) { $0.settings.set("loyalty", .object(members)) }
     return outcome(after, changed, already: false)
   }

@@ -61,7 +61,7 @@ extension Draft {
         try draft.tellLeaders(.taskAssigned, .taskUnassigned(title: task.titles), after, task: task.id, priority: .high)
       }
       // What is paid counts at once; its points come with the treatment.
-      try draft.changeSpend(of: after.customerID, by: bill.totalSt, for: sale)
+      try draft.changeSpend(by: bill.totalSt, of: sale, because: sale.id)
     }
     if let slot, let beautician {
       var appointment = ScheduleAppointment(
@@ -246,7 +246,7 @@ extension Draft {
     journey(
       .refunded, customer: sale.customerID, workflow: sale.workflowID, key: "refund:\(refund.id)",
       data: ["amount_st": .integer(amount)])
-    try changeSpend(of: sale.customerID, by: -amount, for: refund)
+    try changeSpend(by: -amount, of: sale, because: refund.id)
     try clawBack(refund, of: sale, before: before)
     if isWhole { try restoreCoupon(of: sale) }
     return refund

@@ -6,6 +6,7 @@ package enum Table: String, Sendable, CaseIterable {
   case workflowEvents = "workflow_events"
   case automationRules = "automation_rules"
   case loyaltyProfiles = "loyalty_profiles"
+  case loyaltyMonths = "loyalty_months"
   case pointTransactions = "point_transactions"
   case pointCredits = "point_credits"
   case achievements

@@ -93,7 +93,7 @@ extension Draft {
           "basis": "bill",
         ])
     }
-    let rate = try earnRate(of: sale.customerID, without: 0)
+    let rate = try earnRate(of: sale.customerID)
     let paid = try update(sale) { [now] row in
       row.paymentStatus = .paid
       row.paymentMethod = command.method
@@ -113,7 +113,7 @@ extension Draft {
         "amount_st": .integer(paid.paidSt), "payment_method": .word(command.method),
         "customer_name": .string(try customer(sale.customerID).fullName),
       ], roles: .leaders, customer: sale.customerID)
-    try changeSpend(of: sale.customerID, by: paid.paidSt, for: paid)
+    try changeSpend(by: paid.paidSt, of: paid, because: paid.id)
     let earned = try earn(paid, net: paid.paidSt, rate)?.amount ?? 0
     try evaluateAchievements(of: sale.customerID)
     return outcome(

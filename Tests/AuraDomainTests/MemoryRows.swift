@@ -113,7 +113,8 @@ final class MemoryRows: ClinicRows {
     .taskQueue: ["workflow_id"], .workflowActions: ["workflow_id"], .workflowEvents: ["workflow_id"],
     .posTransactions: ["workflow_id", "parent_id", "customer_id"],
     .pointTransactions: ["workflow_id", "customer_id", "event_key"],
-    .pointCredits: ["customer_id", "transaction_id"], .loyaltyProfiles: ["customer_id", "referral_code"],
+    .loyaltyMonths: ["customer_id"], .pointCredits: ["customer_id", "transaction_id"],
+    .loyaltyProfiles: ["customer_id", "referral_code"],
     .loyaltyRedemptions: ["customer_id", "event_key", "code"], .customerCoupons: ["customer_id", "code"],
     .customerJourneyEvents: ["customer_id", "event_key"], .customerPreferences: ["customer_id"],
   ]
@@ -168,6 +169,9 @@ final class MemoryRows: ClinicRows {
     case let row as LoyaltyProfile:
       try unique(row, \.customerID)
       try unique(row, \.referralCode)
+    case let row as LoyaltyMonth:
+      try unique(row, \.customerAndMonth)
+      guard row.spentSt >= 0, row.points >= 0 else { throw Broken(description: "a month below nothing") }
     case let row as PointTransaction:
       try unique(row, \.eventKey)
       guard row.amount != 0, row.absorbed >= 0, row.expiresAt == nil || row.amount > 0 else {
@@ -229,6 +233,10 @@ final class MemoryRows: ClinicRows {
   private func reference<R: Row>(_ type: R.Type, _ id: ID?) throws {
     if let id, tables[R.table]?[id] == nil { throw Broken(description: "\(R.table.rawValue) has no \(id)") }
   }
+}
+
+extension LoyaltyMonth {
+  fileprivate var customerAndMonth: String { "\(customerID) \(month)" }
 }
 
 extension Selection {

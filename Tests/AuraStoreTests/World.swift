@@ -189,6 +189,13 @@ struct World {
         $0.eventKey = "e"
         $0.createdBy = userID
       },
+      add(LoyaltyMonth()) {
+        $0.id = id()
+        $0.clinicID = clinicID
+        $0.customerID = customer
+        $0.month = 202_602
+        $0.spentSt = 500_000
+      },
       add(PointCredit()) {
         $0.id = id()
         $0.clinicID = clinicID
