@@ -126,14 +126,9 @@ def own_server(new_server):
 
 @pytest.fixture(scope="session")
 def shared_shop(fresh, tmp_path_factory):
-    """One clinic for all tests of points and the till that do not kill its server; some of its customers sign in."""
+    """One clinic for all tests of points and the till that do not kill its server."""
     server = fresh(tmp_path_factory.mktemp("shop") / "data", "--commands-per-second", 1000)
     shop = shop_module.build(server)
-    server.start()
-    known = asyncio.run(shop_module.customers(shop, 24))
-    server.stop()
-    for number, customer in enumerate(known):
-        shop_module.give_account(shop, customer, f"customer{number}@shop.aura")
     server.start()
     yield shop
     finish(server)

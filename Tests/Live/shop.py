@@ -29,11 +29,15 @@ class Shop:
     clinic: str
     neighbour: str
     treatment: str
-    accounts: list = dataclasses.field(default_factory=list)
+    # Of people who can sign in and are nobody's customer yet.
+    addresses: list
 
-    def account(self):
-        """A customer who signs in themselves and whom no other test has touched: (address, customer's id)."""
-        return self.accounts.pop()
+    async def account(self):
+        """A new customer who signs in themselves: (address, customer's id)."""
+        address, (customer,) = self.addresses.pop(), await customers(self, 1)
+        async with await Client.open(self.server, OWNER) as owner:
+            await owner.do("linkCustomer", {"customerId": customer, "email": address})
+        return address, customer
 
     @property
     def database(self):
@@ -53,16 +57,11 @@ def build(server):
         treatment = copy_row(
             connection, "treatments", some, names=json.dumps({"th": "ทรีตเมนต์ทดสอบ", "en": TREATMENT}),
             duration_minutes=60, price_st=5000 * BAHT, requires_consent=0, required_skill=None, completion_bonus=50)
-    return Shop(server, clinic, neighbour, treatment)
-
-
-def give_account(shop, customer, address):
-    """Lets a customer sign in; the server is stopped."""
-    with shop.database.writing() as connection:
         someone = connection.execute("SELECT * FROM users WHERE password_hash IS NOT NULL LIMIT 1").fetchone()
-        user = copy_row(connection, "users", someone, email=address, full_name=address, is_super_admin=0)
-        connection.execute("UPDATE customers SET user_id=? WHERE id=?", (user, customer))
-    shop.accounts.append((address, customer))
+        addresses = [f"customer{number}@shop.aura" for number in range(30)]
+        for address in addresses:
+            copy_row(connection, "users", someone, email=address, full_name=address, is_super_admin=0)
+    return Shop(server, clinic, neighbour, treatment, addresses)
 
 
 def check(shop):

@@ -10,7 +10,7 @@ from books import Books
 from shop import BAHT, BEAUTICIAN, LOYALTY, OWNER, SALES, Script, differences, everything
 
 BANGKOK = zoneinfo.ZoneInfo("Asia/Bangkok")
-CUSTOMER = "somying@shop.aura"
+CUSTOMER = "customer0@shop.aura"
 REWARDS = [
     {"name": "ลด 10%", "type": "discount_percentage", "pointsCost": 500, "percentBp": 1000, "maxRedemptions": 20},
     {"name": "ลด ฿500", "type": "discount_amount", "pointsCost": 1000, "monetaryValueSt": 500 * BAHT,
@@ -174,14 +174,13 @@ def ledger(shop, customer):
 async def test_scenarios_1_and_2_to_the_last_number_and_every_command_again_changes_no_row(new_shop):
     shop, script = new_shop(), Script()
     customer = await scenario_1(shop, script)
-    shop.server.stop()
-    shop_module.give_account(shop, customer, CUSTOMER)
-    shop.server.start()
+    async with await Client.open(shop.server, SALES) as sales:
+        await script.do(sales, SALES, "linkCustomer", {"customerId": customer, "email": CUSTOMER})
     await scenario_2(shop, script, customer)
     names = [line[2] for line in script.lines]
-    assert names == ["initialize", "confirmPayment", "startTreatment", "completeTreatment", "createReward",
-                     "createReward", "createReward", "createReward", "redeemReward", "createSale", "applyCoupon",
-                     "paySale"]
+    assert names == ["initialize", "confirmPayment", "startTreatment", "completeTreatment", "linkCustomer",
+                     "createReward", "createReward", "createReward", "createReward", "redeemReward", "createSale",
+                     "applyCoupon", "paySale"]
 
     await nothing_changes(shop, script)
     shop.server.restart()
@@ -207,3 +206,41 @@ async def nothing_changes(shop, script):
     assert watch.commits == {}
     for client in clients.values():
         await client.close()
+
+
+async def test_points_whose_time_ended_while_the_server_was_down_go_once(new_shop):
+    shop = new_shop()
+    customer, other = await shop_module.customers(shop, 2)
+    async with await Client.open(shop.server, OWNER) as owner:
+        for one in (customer, other):
+            await shop_module.award(owner, one, 400)
+        reward = await shop_module.reward(owner, cost=120)
+        await shop_module.coupon(owner, reward, customer)
+        watch = await owner.subscribe(LOYALTY)
+    shop.server.stop()
+    with shop.database.writing() as connection:
+        # The welcome has ended; of it the reward took all of the first one's, and none of the other's.
+        connection.execute(
+            "UPDATE point_credits SET expires_at=? WHERE transaction_id IN "
+            "(SELECT id FROM point_transactions WHERE event_key IN (?,?))",
+            (story.now() - 1000, f"welcome:{customer}", f"welcome:{other}"))
+        assert connection.execute(
+            "UPDATE sys_timers SET due=?, not_before=? WHERE kind LIKE '%xpir%' AND clinic_id=?",
+            (story.now() - 500, story.now() - 500, shop.clinic)).rowcount
+    shop.server.start()
+    async with await Client.open(shop.server, OWNER, [watch]) as owner:
+        credit = shop.database.one("SELECT id FROM point_transactions WHERE event_key=?", f"welcome:{other}")["id"]
+        gone = (await watch.until(lambda replica: replica.find("point_transactions", type="expired")))
+        assert [(row["customer_id"], row["amount"], row["event_key"]) for row in gone] == [
+            (other, -100, f"expire:{credit}")]
+        assert (await owner.ask("loyaltyProfile", {"customerId": other}))["availablePoints"] == 400
+        assert (await owner.ask("loyaltyProfile", {"customerId": customer}))["availablePoints"] == 380
+        # What is gone is not there to be spent.
+        assert (await shop_module.coupon(owner, reward, other))["availablePoints"] == 280
+    shop.server.kill()
+    shop.server.start()
+    async with await Client.open(shop.server, OWNER, [watch]) as owner:
+        await shop_module.award(owner, other, 1)
+        await owner.ping()
+        assert len(watch.find("point_transactions", type="expired")) == 1
+    shop_module.check(shop)

@@ -166,7 +166,8 @@ class Hand:
 
 async def opened(shop, generator):
     """A clinic with rewards, customers of whom three sign in, and one who owes points; and the hands to work it."""
-    known = await shop_module.customers(shop, 8)
+    accounts = [await shop.account() for _ in range(3)]
+    known = [customer for _, customer in accounts] + await shop_module.customers(shop, 5)
     async with await Client.open(shop.server, OWNER) as owner, await Client.open(shop.server, BEAUTICIAN) as tablet:
         rewards = [await shop_module.reward(owner, cost=cost) for cost in (60, 150)]
         rewards.append((await owner.do("createReward", {
@@ -183,14 +184,9 @@ async def opened(shop, generator):
             pass
         assert (await owner.do("refundSale", {"saleId": sale, "reason": "คืน"}))["availablePoints"] < -900
         staff = tablet.staff
-    shop.server.stop()
-    accounts = [(f"phone{n}@shop.aura", customer) for n, customer in enumerate(known[:3])]
-    for address, customer in accounts:
-        shop_module.give_account(shop, customer, address)
     everyone = [OWNER, ADMIN, SALES, SALES2, BEAUTICIAN, *[address for address, _ in accounts]]
     tokens = {who: shop.server.printed_token(who, ttl=3600) for who in everyone}
     shop.server.token_of = lambda who: tokens[who]
-    shop.server.start()
     counter = Counter(shop, rewards, known, staff, random.Random(generator.random()))
     roles = [(OWNER, "owner"), (ADMIN, "owner"), (SALES, "sales"), (SALES2, "sales"), (SALES, "sales"),
              (BEAUTICIAN, "beautician"), *[(address, "customer") for address, _ in accounts]]
@@ -331,14 +327,11 @@ async def nothing_is_done_again(shop, hands, generator):
 
 async def test_a_replica_that_follows_points_over_a_kill_ends_equal_to_the_database(new_shop):
     shop = new_shop()
-    customer, = await shop_module.customers(shop, 1)
-    shop.server.stop()
-    shop_module.give_account(shop, customer, "phone@shop.aura")
-    shop.server.start()
+    address, customer = await shop.account()
     topics = ["point_transactions", "loyalty_profiles"]
     staffs, mine = Replica(shop.clinic, topics), Replica(shop.clinic, topics)
     async with await Client.open(shop.server, SALES, [staffs]) as till, \
-            await Client.open(shop.server, "phone@shop.aura", [mine]) as phone, \
+            await Client.open(shop.server, address, [mine]) as phone, \
             await Client.open(shop.server, OWNER) as owner:
         reward = await shop_module.reward(owner, cost=10)
         sent = [await phone.begin("redeemReward", {"rewardId": reward}) for _ in range(3)]
@@ -354,7 +347,7 @@ async def test_a_replica_that_follows_points_over_a_kill_ends_equal_to_the_datab
         await shop_module.sold(owner, customer)
         await shop_module.award(owner, (await shop_module.customers(shop, 1))[0], 7)
     async with await Client.open(shop.server, SALES, [staffs]) as till, \
-            await Client.open(shop.server, "phone@shop.aura", [mine]) as phone:
+            await Client.open(shop.server, address, [mine]) as phone:
         assert (staffs.mode, mine.mode) == ("resume", "resume")
         await till.ping()
         await phone.ping()

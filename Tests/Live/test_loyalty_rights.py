@@ -26,6 +26,8 @@ COMMANDS = {
     "createAchievement": {"name": "x", "conditions": {"visitCount": 1}},
     "updateAchievement": {"achievementId": "ACHIEVEMENT", "pointsReward": 1000},
     "updateLoyaltySettings": {"welcomeBonus": 1000},
+    "linkCustomer": {"customerId": "CUSTOMER", "email": "customer1@shop.aura"},
+    "unlinkCustomer": {"customerId": "CUSTOMER"},
 }
 QUERIES = ("loyaltyProfile", "rewards", "pointHistory", "coupons")
 FORBIDDEN = {
@@ -81,7 +83,7 @@ async def test_what_a_role_may_not_do_with_points_and_bills_is_forbidden(shop, r
     ids = await things(shop)
     address = {"beautician": BEAUTICIAN, "sales": SALES}.get(role)
     if address is None:
-        address, customer = shop.account()
+        address, customer = await shop.account()
         # Not with their own either.
         ids = await things(shop, customer=customer)
     async with await Client.open(shop.server, address) as client:
@@ -109,8 +111,32 @@ async def test_what_the_other_roles_may_do_they_can(shop):
             assert not FORBIDDEN[role] & {"createSale", "paySale"}
 
 
+async def test_a_page_that_is_taken_away_shows_nothing_of_that_commit_or_later(shop):
+    (address, customer), (other_address, _) = await shop.account(), await shop.account()
+    async with await Client.open(shop.server, address) as phone, await Client.open(shop.server, SALES) as sales, \
+            await Client.open(shop.server, OWNER) as owner:
+        mine = await phone.subscribe(LOYALTY)
+        for email in (other_address, SALES):
+            error = await sales.refused("linkCustomer", {"customerId": customer, "email": email})
+            assert error["code"] in ("duplicate", "forbidden"), error
+        await shop_module.award(owner, customer, 1)
+        await phone.ping()
+        last = mine.seq
+        gone = await owner.command("unlinkCustomer", {"customerId": customer})
+        await shop_module.award(owner, customer, 2)
+        assert await phone.ended() == 4003
+        assert mine.seq == last < gone["cursor"]["seq"] and sum(
+            row["amount"] for row in mine.rows("point_transactions")) == 101
+        # Who comes next sees it all, and no more than it.
+        await sales.do("linkCustomer", {"customerId": customer, "email": address})
+        async with await Client.open(shop.server, address) as again:
+            theirs = await again.subscribe(LOYALTY)
+            assert sum(row["amount"] for row in theirs.rows("point_transactions")) == 103
+            assert [row["customer_id"] for row in theirs.rows("loyalty_profiles")] == [customer]
+
+
 async def test_a_customer_redeems_and_gives_back_for_themselves_only(shop):
-    (address, customer), (other_address, other) = shop.account(), shop.account()
+    (address, customer), (other_address, other) = await shop.account(), await shop.account()
     async with await Client.open(shop.server, address) as phone, \
             await Client.open(shop.server, other_address) as stranger, await Client.open(shop.server, OWNER) as owner:
         reward = await shop_module.reward(owner, cost=40)
@@ -130,17 +156,16 @@ async def test_a_customer_redeems_and_gives_back_for_themselves_only(shop):
 
 async def test_a_customer_may_give_back_for_a_day_and_then_the_clinic_does(new_shop):
     shop = new_shop()
-    customer, = await shop_module.customers(shop, 1)
+    address, customer = await shop.account()
     async with await Client.open(shop.server, OWNER) as owner:
         coupon = await shop_module.coupon(owner, await shop_module.reward(owner, cost=40), customer)
     shop.server.stop()
-    shop_module.give_account(shop, customer, "late@shop.aura")
     with shop.database.writing() as connection:
         connection.execute(
             "UPDATE loyalty_redemptions SET issued_at=issued_at-? WHERE id=?",
             (25 * shop_module.story.HOUR, coupon["redemptionId"]))
     shop.server.start()
-    async with await Client.open(shop.server, "late@shop.aura") as phone, \
+    async with await Client.open(shop.server, address) as phone, \
             await Client.open(shop.server, OWNER) as owner:
         error = await phone.refused("cancelRedemption", {"redemptionId": coupon["redemptionId"]})
         assert error["code"] == "too_late" and "issued_at" in error["details"], error
@@ -149,7 +174,7 @@ async def test_a_customer_may_give_back_for_a_day_and_then_the_clinic_does(new_s
 
 
 async def test_a_customer_asks_for_their_own_points_only(shop):
-    (address, customer), (_, other) = shop.account(), shop.account()
+    (address, customer), (_, other) = await shop.account(), await shop.account()
     async with await Client.open(shop.server, address) as phone, await Client.open(shop.server, SALES) as sales:
         for name in QUERIES:
             mine = await phone.ask(name, {})

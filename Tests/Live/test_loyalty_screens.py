@@ -21,7 +21,7 @@ CUSTOMERS_COLUMNS = {
 
 async def test_every_posting_is_one_commit_on_the_screens_of_the_customer_and_the_staff_and_on_no_others(shop):
     server, database = shop.server, shop.database
-    (address, customer), (other_address, other) = shop.account(), shop.account()
+    (address, customer), (other_address, other) = await shop.account(), await shop.account()
     async with await Client.open(server, address) as phone, await Client.open(server, other_address) as stranger, \
             await Client.open(server, SALES) as till, await Client.open(server, OWNER) as owner, \
             await Client.open(server, NEIGHBOUR) as neighbour:
@@ -81,7 +81,7 @@ async def test_every_posting_is_one_commit_on_the_screens_of_the_customer_and_th
 
 
 async def test_a_filter_on_another_customer_shows_a_customer_nothing(shop):
-    (address, customer), (_, other) = shop.account(), shop.account()
+    (address, customer), (_, other) = await shop.account(), await shop.account()
     async with await Client.open(shop.server, address) as phone, await Client.open(shop.server, OWNER) as owner:
         reward = await shop_module.reward(owner, cost=50)
         replica = await phone.subscribe([*LOYALTY, "pos_transactions"], {"customer_id": other})
@@ -96,7 +96,7 @@ async def test_a_filter_on_another_customer_shows_a_customer_nothing(shop):
 
 
 async def test_a_customer_is_told_of_their_coupon_and_nobody_else_is(shop):
-    (address, customer), (other_address, _) = shop.account(), shop.account()
+    (address, customer), (other_address, _) = await shop.account(), await shop.account()
     async with await Client.open(shop.server, address) as phone, \
             await Client.open(shop.server, other_address) as stranger, \
             await Client.open(shop.server, OWNER) as owner, await Client.open(shop.server, SALES) as sales:
@@ -132,7 +132,7 @@ async def test_a_beautician_sees_no_money_of_bills_coupons_and_spend(shop):
 
 
 async def test_a_customer_sees_a_secret_achievement_only_once_it_is_theirs(shop):
-    address, customer = shop.account()
+    address, customer = await shop.account()
     async with await Client.open(shop.server, address) as phone, await Client.open(shop.server, OWNER) as owner:
         conditions = {"totalSpent": 900_000_000}
         secret = await owner.do("createAchievement", {

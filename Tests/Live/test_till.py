@@ -65,7 +65,7 @@ async def test_one_coupon_at_two_tills_is_on_one_bill(shop, first):
 
 
 async def test_two_redemptions_and_points_for_one(shop):
-    address, customer = shop.account()
+    address, customer = await shop.account()
     phone, till, owner = await tills(shop, address, SALES, OWNER)
     await shop_module.award(owner, customer, 500)
     reward = await shop_module.reward(owner, cost=400)
@@ -83,7 +83,7 @@ async def test_two_redemptions_and_points_for_one(shop):
 
 
 async def test_two_customers_and_the_last_of_a_reward(shop):
-    (first, _), (second, _) = shop.account(), shop.account()
+    (first, _), (second, _) = await shop.account(), await shop.account()
     one, two, owner = await tills(shop, first, second, OWNER)
     reward = await shop_module.reward(owner, cost=50, maxRedemptions=1)
     won, error = outcome(await at_once(*[(c, "redeemReward", {"rewardId": reward}) for c in (one, two)]))
@@ -98,7 +98,7 @@ async def test_two_customers_and_the_last_of_a_reward(shop):
 
 
 async def test_a_limit_for_each_customer_holds_against_two_taps(shop):
-    address, customer = shop.account()
+    address, customer = await shop.account()
     phone, tablet, owner = await tills(shop, address, address, OWNER)
     await shop_module.award(owner, customer, 900)
     reward = await shop_module.reward(owner, cost=50, perCustomerLimit=1)
@@ -108,7 +108,7 @@ async def test_a_limit_for_each_customer_holds_against_two_taps(shop):
 
 
 async def test_two_cancels_give_the_points_back_once(shop):
-    address, customer = shop.account()
+    address, customer = await shop.account()
     phone, owner = await tills(shop, address, OWNER)
     reward = await shop_module.reward(owner, cost=80)
     redemption = (await shop_module.coupon(phone, reward))["redemptionId"]
@@ -214,7 +214,7 @@ async def test_points_that_were_spent_are_owed_after_a_refund_and_block_until_th
 
 
 async def test_one_key_at_once_on_two_connections_is_one_command(shop):
-    address, customer = shop.account()
+    address, customer = await shop.account()
     one, two, owner = await tills(shop, address, address, OWNER)
     reward = await shop_module.reward(owner, cost=30)
     key = new_key()
