@@ -132,14 +132,17 @@ def shared_shop(fresh, tmp_path_factory):
     server.start()
     yield shop
     finish(server)
-    shop_module.check(shop)
 
 
 @pytest.fixture
 def shop(shared_shop):
     yield shared_shop
     assert shared_shop.server.runs, f"the test killed the server: {shared_shop.server.log()[-4000:]}"
-    shop_module.check(shared_shop)
+    # The first test whose books do not balance says so; what is wrong stays wrong.
+    if shared_shop.is_balanced:
+        shared_shop.is_balanced = False
+        shop_module.check(shared_shop)
+        shared_shop.is_balanced = True
 
 
 @pytest.fixture

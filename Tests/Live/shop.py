@@ -31,6 +31,7 @@ class Shop:
     treatment: str
     # Of people who can sign in and are nobody's customer yet.
     addresses: list
+    is_balanced: bool = True
 
     async def account(self):
         """A new customer who signs in themselves: (address, customer's id)."""
