@@ -7,7 +7,8 @@ ledger and the bills, and then compared with what the server has kept.
 import collections
 import json
 
-FLOORS_ST = [("bronze", 0), ("silver", 1_000_000), ("gold", 3_000_000), ("platinum", 6_000_000), ("diamond", 10_000_000)]
+FLOORS_ST = [
+    ("bronze", 0), ("silver", 1_000_000), ("gold", 3_000_000), ("platinum", 6_000_000), ("diamond", 10_000_000)]
 CREDITS, DEBITS = ("earned", "bonus"), ("redeemed", "expired")
 
 
@@ -19,7 +20,7 @@ class Books:
         tables = database.together({
             name: f"SELECT rowid AS row_number, * FROM {name} WHERE clinic_id=? ORDER BY rowid"
             for name in ("loyalty_profiles", "point_transactions", "point_credits", "loyalty_redemptions",
-                         "loyalty_rewards", "customer_coupons", "pos_transactions", "customers", "achievements")
+                         "loyalty_rewards", "customer_coupons", "pos_transactions", "loyalty_months")
         }, clinic)
         self.profiles = {row["customer_id"]: row for row in tables["loyalty_profiles"]}
         self.ledger = tables["point_transactions"]
@@ -29,7 +30,7 @@ class Books:
         self.coupons = {row["id"]: row for row in tables["customer_coupons"]}
         self.sales = {row["id"]: row for row in tables["pos_transactions"] if row["type"] == "sale"}
         self.refunds = [row for row in tables["pos_transactions"] if row["type"] == "refund"]
-        self.achievements = {row["id"] for row in tables["achievements"]}
+        self.months = tables["loyalty_months"]
         self.of = collections.defaultdict(list)
         for row in self.ledger:
             self.of[row["customer_id"]].append(row)
@@ -90,7 +91,8 @@ class Books:
             assert profile["available_points"] == available, (profile, available)
             left = sum(self.left[row["id"]] for row in rows if row["amount"] > 0)
             assert left == max(0, available), ("rests and debt at once", profile, left)
-            total = sum(r["amount"] for r in rows if r["type"] in CREDITS or (r["type"] == "refund" and r["amount"] < 0))
+            total = sum(row["amount"] for row in rows
+                        if row["type"] in CREDITS or (row["type"] == "refund" and row["amount"] < 0))
             assert profile["total_points"] == total, (profile, total)
             balance = 0
             for row in rows:
@@ -109,6 +111,12 @@ class Books:
             tier, floor = FLOORS_ST[rank]
             progress = 10_000 if rank == 4 else (satang - floor) * 10_000 // (FLOORS_ST[rank + 1][1] - floor)
             assert (profile["current_tier"], profile["tier_progress_bp"]) == (tier, progress), profile
+        # What is kept by month for tiers that rest on the last ones adds up to the whole.
+        for column, whole in (("spent_st", "total_spent_st"), ("points", "total_points")):
+            kept = collections.Counter()
+            for row in self.months:
+                kept[row["customer_id"]] += row[column]
+            assert all(kept[customer] == profile[whole] for customer, profile in self.profiles.items()), (column, kept)
         assert not [customer for customer in spent if spent[customer] and customer not in self.profiles]
 
     def check_bills(self):
@@ -131,7 +139,8 @@ class Books:
     def check_coupons(self):
         """(7), both ways, and that a redemption and its coupon say the same."""
         together = {
-            "issued": ("active", "reserved"), "applied": ("used",), "cancelled": ("cancelled",), "expired": ("expired",)}
+            "issued": ("active", "reserved"), "applied": ("used",), "cancelled": ("cancelled",),
+            "expired": ("expired",)}
         by_redemption = {c["redemption_id"]: c for c in self.coupons.values() if c["redemption_id"]}
         assert set(by_redemption) == set(self.redemptions)
         for identity, redemption in self.redemptions.items():

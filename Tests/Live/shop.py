@@ -139,7 +139,7 @@ class Script:
         return ack["result"]
 
     async def again(self, server):
-        """Sends it all once more, each line on a new connection of whoever sent it; the answers must be the stored ones."""
+        """Sends it all once more, each line on a new connection; the answers must be the stored ones."""
         for who, clinic, name, args, key, ack in self.lines:
             async with await Client.open(server, who) as client:
                 await self._same(client, clinic, name, args, key, ack)

@@ -46,7 +46,8 @@ async def scenario_1(shop, script):
         before = {table: len(database.rows(table, clinic)) for table in counted}
         lead = await script.do(sales, SALES, "initialize", {"customerData": story.person("คุณสมหญิง")})
         customer, workflow = lead["customerId"], lead["workflowId"]
-        assert {table: len(database.rows(table, clinic)) - before[table] for table in before} == dict.fromkeys(counted, 1)
+        come = {table: len(database.rows(table, clinic)) - before[table] for table in counted}
+        assert come == dict.fromkeys(counted, 1)
         state = database.one("SELECT * FROM workflow_states WHERE id=?", workflow)
         assert (state["current_stage"], state["version"]) == ("lead_created", 1)
         assert ledger(shop, customer) == [("bonus", 100, f"welcome:{customer}")]
@@ -88,7 +89,7 @@ async def scenario_1(shop, script):
 
 async def scenario_2(shop, script, customer):
     """The customer looks, redeems, and pays a bill with the coupon; what screens hold is held against each step."""
-    database, clinic = shop.database, shop.clinic
+    database = shop.database
     async with await Client.open(shop.server, CUSTOMER) as phone, await Client.open(shop.server, SALES) as till, \
             await Client.open(shop.server, OWNER) as owner:
         mine = await phone.subscribe(LOYALTY)
@@ -130,7 +131,8 @@ async def scenario_2(shop, script, customer):
         bill = await script.do(till, SALES, "createSale", {
             "customerId": customer, "items": [{"name": "เซรั่ม", "priceSt": 150000, "quantity": 2}]})
         sale = bill["saleId"]
-        assert (bill["subtotalSt"], bill["discountSt"], bill["totalSt"], bill["status"]) == (300000, 0, 300000, "pending")
+        assert (bill["subtotalSt"], bill["discountSt"], bill["totalSt"]) == (300000, 0, 300000)
+        assert bill["status"] == "pending"
         applied = await script.do(till, SALES, "applyCoupon", {"saleId": sale, "code": code.lower()})
         assert (applied["discountSt"], applied["couponDiscountSt"], applied["totalSt"]) == (30000, 30000, 270000)
         await phone.ping()
@@ -163,7 +165,6 @@ async def scenario_2(shop, script, customer):
         assert [row["amount"] for row in history["transactions"]] == [270, -500, 50, 500, 100]
         assert [(r["code"], r["status"], r["appliedPosTransactionId"]) for r in history["redemptions"]] == [
             (code, "applied", sale)]
-        assert clinic == phone.clinic
 
 
 def ledger(shop, customer):

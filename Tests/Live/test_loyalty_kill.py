@@ -1,4 +1,4 @@
-"""Sales, coupons, redemptions, refunds and cancels without pause, SIGKILL at random moments; then the books must balance.
+"""Sales, coupons, redemptions, refunds and cancels without pause, SIGKILL at random moments; then the books balance.
 
 AURA_TORTURE_ROUNDS (3) kills; AURA_SEED repeats one run's random choices.
 """
@@ -57,9 +57,11 @@ class Counter:
         if number < 0.85 and self.workflows["lead"]:
             return "confirmPayment", {
                 "workflowId": self.workflows["lead"].pop(0), "amountSt": 5000 * BAHT, "paymentMethod": "CARD",
-                "treatmentId": self.shop.treatment, "beauticianId": self.beautician, "scheduledTime": story.next_slot()}
+                "treatmentId": self.shop.treatment, "beauticianId": self.beautician,
+                "scheduledTime": story.next_slot()}
         return "awardPoints", {
-            "customerId": choose(self.customers), "points": self.generator.randrange(1, 300), "transactionId": new_key()}
+            "customerId": choose(self.customers), "points": self.generator.randrange(1, 300),
+            "transactionId": new_key()}
 
     def sellers_wish(self):
         choose, number = self.generator.choice, self.generator.random()
@@ -104,7 +106,7 @@ class Counter:
 
 
 class Hand:
-    """A person at a device that never gives up: keeps each key until its ack has come, through any number of crashes."""
+    """A device that never gives up: keeps each key until its ack has come, through any number of crashes."""
 
     def __init__(self, who, role, counter, generator, where=None):
         self.who, self.role, self.counter, self.generator, self.where = who, role, counter, generator, where

@@ -7,8 +7,9 @@ import asyncio
 
 import pytest
 import shop as shop_module
+import story
 from aura_client import Client, new_key
-from shop import ADMIN, BAHT, OWNER, SALES, SALES2
+from shop import ADMIN, BAHT, BEAUTICIAN, OWNER, SALES, SALES2
 
 
 async def at_once(*calls):
@@ -292,3 +293,43 @@ async def test_a_whole_refund_gives_the_coupon_back_and_it_can_be_used_again(sho
             "JOIN loyalty_redemptions r ON r.id=c.redemption_id WHERE c.code=?", coupon["couponCode"])
         assert states == {"coupon": "active", "redemption": "issued"}
     await close(till, owner)
+
+
+async def test_a_treatment_paid_with_a_coupon_and_called_off_gives_all_of_it_back(shop):
+    sales, owner = await tills(shop, SALES, OWNER)
+    lead = await sales.do("initialize", story.lead_args())
+    customer, workflow = lead["customerId"], lead["workflowId"]
+    code = (await shop_module.coupon(sales, await shop_module.reward(owner, cost=100), customer))["couponCode"]
+    payment = {"workflowId": workflow, "paymentMethod": "CASH", "treatmentId": shop.treatment, "couponCode": code}
+    error = await sales.refused("confirmPayment", {**payment, "amountSt": 500000})
+    assert (error["code"], error["details"]["expected_st"], error["details"]["coupon_st"]) == (
+        "amount_mismatch", 450000, 50000)
+    await sales.do("confirmPayment", {**payment, "amountSt": 450000})
+    states = "SELECT c.status FROM customer_coupons c WHERE c.code=?"
+    assert shop.database.value(states, code) == "used"
+    await owner.do("cancel", {"workflowId": workflow, "reason": "ย้ายบ้าน", "settlement": "refund"})
+    assert shop.database.value(states, code) == "active"
+    profile = await sales.ask("loyaltyProfile", {"customerId": customer})
+    assert (profile["availablePoints"], profile["totalSpentSt"], profile["totalPoints"]) == (0, 0, 100)
+    await close(sales, owner)
+
+
+async def test_a_treatment_paid_back_in_parts_loses_its_bonus_with_the_last_part_only(shop):
+    sales, tablet, owner = await tills(shop, SALES, BEAUTICIAN, OWNER)
+    lead = await sales.do("initialize", story.lead_args())
+    customer, workflow = lead["customerId"], lead["workflowId"]
+    paid = await sales.do("confirmPayment", story.payment_args(
+        workflow, tablet.staff, treatmentName=shop_module.TREATMENT))
+    # What goes back before the treatment was never earned.
+    before = await owner.do("refundSale", {"saleId": paid["saleId"], "amountSt": 123456, "reason": "x"})
+    assert before["availablePoints"] == 100
+    await tablet.do("startTreatment", {"workflowId": workflow})
+    await tablet.do("completeTreatment", {"workflowId": workflow})
+    balances = []
+    for amount in ({"amountSt": 99}, {"amountSt": 200000}, {}):
+        refund = await owner.do("refundSale", {"saleId": paid["saleId"], "reason": "x", **amount})
+        balances.append(refund["availablePoints"])
+    # 376,544 satang are 376 points, 376,445 still are, 176,445 are 176, and nothing is nothing, the bonus of 50 too.
+    assert balances == [100 + 376 + 50, 100 + 176 + 50, 100]
+    assert (await sales.ask("loyaltyProfile", {"customerId": customer}))["totalSpentSt"] == 0
+    await close(sales, tablet, owner)
