@@ -18,7 +18,7 @@ extension Draft {
   static let awardMax = 10_000
 
   mutating func awardPoints(_ command: AwardPoints) throws -> JSON {
-    let customer = try customer(command.customer)
+    let customer = try presentCustomer(command.customer)
     guard (1...Self.awardMax).contains(command.points) else {
       throw Refusal(
         .badRequest, "1 … \(Self.awardMax) points are given by hand.",

@@ -38,7 +38,7 @@ extension Draft {
       row.lastVisit = max(now, row.lastVisit ?? now)
       row.averageSpendSt = row.totalSpentSt / row.totalVisits
     }
-    if paid > 0 { try rewardReferral(of: workflow.customerID) }
+    if paid > 0 { try rewardReferral(of: workflow.customerID, visit: workflow.id) }
     try evaluateAchievements(of: workflow.customerID)
     return points
   }
@@ -67,13 +67,11 @@ extension Draft {
     if let earned, let rate = try rate(of: earned) {
       points = try rate.points(forSt: before) - rate.points(forSt: before - refund.totalSt)
     }
+    let unpaid =
+      before == refund.totalSt ? try sale.workflowID.flatMap { try paidSales(of: $0).isEmpty ? $0 : nil } : nil
     // The bonus of a case that was opened again, paid and treated a second time was that of the first time.
-    let bonus = try sale.workflowID.flatMap { try self.posting(completionKey($0)) }.flatMap {
-      sale.id < $0.id ? $0 : nil
-    }
-    if let bonus, let workflow = bonus.workflowID, before == refund.totalSt, try paidSales(of: workflow).isEmpty {
-      points = try points.plus(bonus.amount)
-    }
+    let bonus = try unpaid.flatMap { try self.posting(completionKey($0)) }.flatMap { sale.id < $0.id ? $0 : nil }
+    if let bonus { points = try points.plus(bonus.amount) }
     var posting = Posting(
       .refund, points, to: sale.customerID, key: "refund:\(refund.id)",
       Texts(th: "คืนเงิน \(sale.transactionNumber)", en: "Refund of \(sale.transactionNumber)"))
@@ -82,6 +80,7 @@ extension Draft {
     // They were posted together.
     posting.reverses = earned ?? bonus
     try debit(posting)
+    if let unpaid { try takeBackReferral(of: sale.customerID, visit: unpaid) }
   }
 
   private func rate(of earned: PointTransaction) throws -> EarnRate? {

@@ -105,7 +105,10 @@ struct LoyaltyReading {
 
   /// A secret achievement shows once it is reached.
   private func achievements(_ profile: LoyaltyProfile) throws -> JSON {
-    let all = try draft.rows(Achievement.self, Selection(.equal("is_active", .integer(1)), order: [.ascending("id")]))
+    let all = try draft.rows(
+      Achievement.self,
+      Selection(
+        .equal("is_active", .integer(1)), order: [.ascending("id")], limit: Draft.activeAchievementsMax))
     return .array(
       all.filter { !$0.isSecret || profile.has($0.id) || draft.actor.kind != .customer }.map {
         [
@@ -124,7 +127,9 @@ struct LoyaltyReading {
     let profile = try profile(of: customer.id)
     let all = try draft.rows(
       LoyaltyReward.self,
-      Selection(.equal("is_active", .integer(1)), order: [.ascending("points_cost"), .ascending("id")], limit: 200))
+      Selection(
+        .equal("is_active", .integer(1)), order: [.ascending("points_cost"), .ascending("id")],
+        limit: Draft.activeRewardsMax))
     let now = draft.now
     let shown = all.filter { reward in reward.validUntil.map { now < $0 } ?? true }
     return [
@@ -142,6 +147,7 @@ struct LoyaltyReading {
       "percentBp": reward.percentBp.map(JSON.integer) ?? .null, "monetaryValueSt": .integer(reward.monetaryValueSt),
       "treatmentId": .id(reward.treatmentID), "tierRequirement": reward.tierRequirement.map { .word($0) } ?? .null,
       "validUntil": .instant(reward.validUntil), "couponDays": .integer(reward.couponDays),
+      "autoApply": .bool(reward.autoApply),
       "left": reward.maxRedemptions.map { .integer($0 - reward.currentRedemptions) } ?? .null,
       "open": .bool(lack == nil), "locked": lack.map { .string($0.rawValue) } ?? .null,
       "missingPoints": .integer(max(0, reward.pointsCost - profile.availablePoints)),

@@ -39,7 +39,7 @@ package struct RefundSale: Sendable, Equatable {
 
 extension Draft {
   mutating func createSale(_ command: CreateSale) throws -> JSON {
-    let customer = try customer(command.customer)
+    let customer = try presentCustomer(command.customer)
     guard !command.items.isEmpty else {
       throw Refusal(.badRequest, "What is sold?", details: ["path": "args.items", "problem": "is missing"])
     }
@@ -70,7 +70,7 @@ extension Draft {
     sale.totalSt = subtotal - command.discountSt
     sale.createdBy = actor.user
     insert(sale)
-    return outcome(sale)
+    return try applyByItself(to: sale) ?? outcome(sale)
   }
 
   /// The money is there: the coupon is used, the spend counts, the points come.

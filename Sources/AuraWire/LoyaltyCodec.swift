@@ -79,6 +79,7 @@ extension Arguments {
     reward.validUntil = try optionalInstant("validUntil")
     reward.couponDays = try optionalInteger("couponDays", in: 1...3_650)
     reward.stackable = try flag("stackable")
+    reward.autoApply = try flag("autoApply")
     if isNew {
       if reward.name == nil { throw bad("name", "is missing") }
       if reward.type == nil { throw bad("type", "is missing") }

@@ -65,7 +65,7 @@ import Testing
     ("unlinkCustomer", #"{"customerId":"\#(w)"}"#),
     (
       "createReward",
-      #"{"name":"10%","description":"d","type":"discount_percentage","pointsCost":500,"percentBp":1000,"monetaryValueSt":0,"treatmentId":"\#(b)","isActive":true,"maxRedemptions":5,"perCustomerLimit":1,"tierRequirement":"gold","validFrom":1,"validUntil":2,"couponDays":90,"stackable":false}"#
+      #"{"name":"10%","description":"d","type":"discount_percentage","pointsCost":500,"percentBp":1000,"monetaryValueSt":0,"treatmentId":"\#(b)","isActive":true,"maxRedemptions":5,"perCustomerLimit":1,"tierRequirement":"gold","validFrom":1,"validUntil":2,"couponDays":90,"stackable":false,"autoApply":true}"#
     ),
     ("updateReward", #"{"rewardId":"\#(w)","isActive":false}"#),
     ("redeemReward", #"{"rewardId":"\#(w)","customerId":"\#(b)"}"#),
