@@ -219,7 +219,9 @@ extension Draft {
   mutating func refund(_ sale: PosTransaction, _ satang: Int? = nil) throws -> PosTransaction {
     let before = try net(of: sale)
     let amount = satang ?? before
-    guard amount > 0, amount <= before else {
+    // A bill that a coupon has brought down to nothing is undone whole: there is no money to give back, but the coupon.
+    let isFree = satang == nil && before == 0 && sale.paymentStatus == .paid
+    guard amount > 0 || isFree, amount <= before else {
       throw Refusal(
         .amountMismatch, "There is less left to give back.",
         details: ["path": "args.amountSt", "amount_st": .integer(amount), "refundable_st": .integer(before)])

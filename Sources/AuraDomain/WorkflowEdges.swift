@@ -177,6 +177,8 @@ extension Draft {
     } effects: { draft, after, record in
       try draft.finishTasks(TaskType.allCases, of: after, as: .cancelled)
       draft.cancelTimer(QuietPeriod.dedupe(after.id))
+      // A coupon goes with the money: what is paid back gives it back, what stays with the clinic, as a credit or as
+      // forfeit, keeps it used.
       if command.settlement == .refund {
         record.data["refunds"] = .array(try sales.map { .id(try draft.refund($0).id) })
       }
@@ -188,7 +190,7 @@ extension Draft {
       try draft.tell(after.assignedSalesID, .stageChanged, notice, after)
       try draft.tell(after.assignedBeauticianID, .stageChanged, notice, after)
       if hadAppointment { try draft.tellCustomer(.stageChanged, .appointmentOff, after) }
-      // Giving back a coupon that was used for it belongs here, and calling off its follow-ups.
+      // Calling off its follow-ups belongs here.
     }
     return try outcome(after)
   }
@@ -228,7 +230,7 @@ extension Draft {
     // Where the money went back, it has to be paid again.
     let isPaid = try !paidSales(of: workflow.id).isEmpty
     let wasPaid = !stage.isBeforePayment
-    if wasPaid && !isPaid && last.data["settlement"] == "refund" {
+    if wasPaid && !isPaid {
       if workflow.treatmentPlan["total_st"] != nil {
         stage = .proposalSent
       } else {
