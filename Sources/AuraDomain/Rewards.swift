@@ -208,22 +208,36 @@ extension Draft {
     try update(coupon) { $0.status = .cancelled }
     let reward = try reward(redemption.rewardID)
     try update(reward) { $0.currentRedemptions -= 1 }
-    var posting = Posting(
-      .refund, redemption.pointsCost, to: redemption.customerID, key: "cancel:\(id)",
-      Texts(th: "คืนแต้ม \(reward.name)", en: "Returned: \(reward.name)"))
-    posting.reward = reward.id
-    posting.expires = .at(try returnedExpiry(of: redemption))
-    try credit(posting)
+    for (number, part) in try partsReturned(of: redemption).enumerated() {
+      var posting = Posting(
+        .refund, part.points, to: redemption.customerID,
+        key: number == 0 ? "cancel:\(id)" : "cancel:\(id):\(number + 1)",
+        Texts(th: "คืนแต้ม \(reward.name)", en: "Returned: \(reward.name)"))
+      posting.reward = reward.id
+      posting.expires = .at(part.end)
+      try credit(posting)
+    }
     return try outcome(after, already: false)
   }
 
-  /// The end of the latest credit that was used, and no sooner than 30 days from now.
-  private func returnedExpiry(of redemption: LoyaltyRedemption) throws -> Instant? {
+  /// What a redemption had used, by when it ended, and no sooner than 30 days from now: points that come back are as
+  /// old as they were, or redeeming and cancelling would keep them for ever. Mostly that is one part.
+  private func partsReturned(of redemption: LoyaltyRedemption) throws -> [(points: Int, end: Instant?)] {
     let soonest = now + Self.returnedSpan
-    // Debits use credits in the order of their ends: the last one used ends last.
-    let last = try posting(redemption.eventKey)?.allocations.object?.members.last.flatMap { ID($0.name) }
-    guard let credit = try last.flatMap({ try row(PointTransaction.self, $0) }) else { return soonest }
-    return credit.expiresAt.map { max($0, soonest) }
+    var parts: [(points: Int, end: Instant?)] = []
+    // Debits use credits in the order of their ends.
+    for used in try posting(redemption.eventKey)?.allocations.object?.members ?? [] {
+      guard let points = used.value.integer,
+        let credit = try ID(used.name).flatMap({ try row(PointTransaction.self, $0) })
+      else { continue }
+      let end = credit.expiresAt.map { max($0, soonest) }
+      if let last = parts.last, last.end == end {
+        parts[parts.count - 1].points = try last.points.plus(points)
+      } else {
+        parts.append((points, end))
+      }
+    }
+    return parts
   }
 
   // MARK: For whom

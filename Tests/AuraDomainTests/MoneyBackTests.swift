@@ -60,3 +60,23 @@ import Testing
     #expect(world.rows.of(PosTransaction.self, w).first?.paymentStatus == .refunded)
   }
 }
+
+extension `Money that goes back` {
+  @Test func `is as old as it was: points of a reward that is given back do not become young`() throws {
+    let it = try LoyaltyWorld()
+    let world = it.world
+    let ends = try #require(world.rows.of(PointCredit.self, customer: it.customer).map(\.expiresAt).max())
+    try world.advance(.days(600))
+    let young = AwardPoints(customer: it.customer, points: 1, transaction: "young")
+    try world.run(.awardPoints(young), as: .o1)
+    let all = try world.reward("all", cost: try world.profile(it.customer).availablePoints)
+    let redeemed = try world.run(.redeemReward(reward: all, customer: nil), as: .customer)
+    let id = try #require(redeemed["redemptionId"]?.id)
+    try world.run(.cancelRedemption(redemption: id), as: .customer)
+    try world.run(.cancelRedemption(redemption: id), as: .customer)
+    let back = world.rows.of(PointTransaction.self, customer: it.customer).filter { $0.eventKey.hasPrefix("cancel:") }
+    #expect(back.reduce(0) { $0 + $1.amount } == redeemed["pointsCost"]?.integer)
+    #expect(back.filter { $0.expiresAt ?? .latest > ends }.map(\.amount) == [1])
+    #expect(try world.profile(it.customer).availablePoints == redeemed["pointsCost"]?.integer)
+  }
+}
