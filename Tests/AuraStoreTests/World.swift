@@ -145,7 +145,6 @@ struct World {
       add(PosTransaction()) {
         $0.id = sale
         $0.clinicID = clinicID
-        $0.parentID = sale
         $0.transactionNumber = "TXN-1"
         $0.workflowID = workflow
         $0.customerID = customer
@@ -154,6 +153,7 @@ struct World {
         $0.totalSt = 500_000
         $0.paidSt = 500_000
         $0.paymentStatus = .paid
+        $0.paidAt = later
         $0.createdBy = userID
       },
       add(LoyaltyProfile()) {
@@ -213,6 +213,7 @@ struct World {
         $0.customerID = customer
         $0.rewardID = reward
         $0.code = "RWD"
+        $0.status = .applied
         $0.appliedPosTransactionID = sale
         $0.eventKey = "redeem"
       },
@@ -223,7 +224,7 @@ struct World {
         $0.redemptionID = redemption
         $0.code = "CPN"
         $0.treatmentID = treatment
-        $0.reservedByPosID = sale
+        $0.status = .used
         $0.usedPosTransactionID = sale
       },
       add(FollowUpRule()) {

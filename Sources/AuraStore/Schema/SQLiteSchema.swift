@@ -11,6 +11,7 @@ enum SQLiteSchema {
     case .uniqueMember(let name, let table, let column, let member):
       return uniqueMember(name, table, column, member)
     case .appendOnly(let table, let except): return appendOnly(table, except: except)
+    case .rowCheck(let table, let condition, let name): return rowCheck(table, condition, name)
     case .refundLimit: return refundLimit
     }
   }
@@ -65,6 +66,17 @@ enum SQLiteSchema {
           SELECT 1 FROM \(table) other WHERE other.clinic_id = NEW.clinic_id AND other.id <> NEW.id
             AND json_extract(other.\(column), '$.\(member)') = json_extract(NEW.\(column), '$.\(member)'));
       END
+      """
+    }
+  }
+
+  /// SQLite adds no constraint to a table that is there.
+  private static func rowCheck(_ table: String, _ condition: String, _ name: String) -> [String] {
+    ["INSERT", "UPDATE"].map { event in
+      """
+      CREATE TRIGGER \(table)_\(name)_\(event.lowercased()) BEFORE \(event) ON \(table)
+      WHEN NOT (\(condition))
+      BEGIN SELECT RAISE(ABORT, '\(table): \(name)'); END
       """
     }
   }
