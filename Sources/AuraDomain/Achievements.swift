@@ -137,10 +137,10 @@ extension Draft {
       throw Refusal(.duplicate, "It is unlocked already.", details: ["achievement_id": .id(id)])
     }
     let asked = AchievementConditions(row.conditions)
-    if try !(asked.map { try isMet($0, profile, visits(of: customer.id, for: [$0])) } ?? false) {
+    if try !row.isActive || !(asked.map { try isMet($0, profile, visits(of: customer.id, for: [$0])) } ?? false) {
       guard override, let reason, !reason.isEmpty else {
         throw Refusal(
-          .invalidTransition, "Its conditions are not met.",
+          .invalidTransition, "Its conditions are not met, or it is out of use.",
           details: ["achievement_id": .id(id), "override": "an owner or admin, with a reason"])
       }
       try actor.permit(.manageLoyalty, isOwn: false, reason: reason)

@@ -46,8 +46,14 @@ package struct CodeGuesses: Sendable {
 }
 
 extension Refusal {
-  /// Whether a code was named that is none, or another customer's.
-  package var isWrongCode: Bool { code == .couponUnavailable && details["reason"] == nil }
+  /// Whether a code was named that is none, or another customer's; or an address that nobody here has an account by.
+  package var isWrongCode: Bool {
+    switch code {
+    case .couponUnavailable: details["reason"] == nil
+    case .notFound: details["path"] == "args.email"
+    default: false
+    }
+  }
 }
 
 extension Command {
@@ -55,6 +61,7 @@ extension Command {
   package var namesCode: Bool {
     switch self {
     case .applyCoupon: true
+    case .linkCustomer(let command): if case .email = command.account { true } else { false }
     case .confirmPayment(let command): command.couponCode != nil
     case .transition(let command): command.candidates.contains { (try? $0.command.get())?.namesCode ?? false }
     default: false

@@ -45,7 +45,8 @@ extension Draft {
     coupon.id = newID()
     coupon.clinicID = clinicID
     coupon.customerID = customer
-    coupon.validFrom = now
+    // From the day's beginning: a clock that goes back an hour does not make it too young.
+    coupon.validFrom = try calendar().dayStart(now)
     coupon.validUntil = try calendar().dayClose(now + .days(days))
     insert(coupon)
     try planExpiry(at: coupon.validUntil)

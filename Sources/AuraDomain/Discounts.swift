@@ -31,11 +31,12 @@ extension Draft {
   /// that ends first. Returns the bill's outcome; `nil` where there is none.
   mutating func applyByItself(to sale: PosTransaction) throws -> JSON? {
     if try customer(sale.customerID).isFrozen { return nil }
+    // Without an order: by ids the database would walk the clinic's coupons instead of the customer's.
     let active = try rows(
       CustomerCoupon.self,
       Selection(
         .equal("customer_id", .id(sale.customerID)), .equal("status", .word(CouponStatus.active)),
-        order: [.descending("id")], limit: Self.couponsLookedAt))
+        limit: Self.couponsLookedAt))
     var best: (coupon: CustomerCoupon, discount: Int)?
     for coupon in active where coupon.isValid(at: now) {
       guard let redemption = try coupon.redemptionID.flatMap({ try row(LoyaltyRedemption.self, $0) }),

@@ -44,7 +44,7 @@ struct EarnRate: Equatable {
   }
 }
 
-/// How many open credits a debit reads at a time: one reads as many as it uses, not as many as there are.
+/// How many open credits a debit reads at first: it reads about as many as it uses, not as many as there are.
 private let creditsPerLook = 32
 
 extension Draft {
@@ -141,9 +141,12 @@ extension Draft {
   private mutating func allocate(_ points: Int, of customer: ID) throws -> JSONObject {
     var allocations = JSONObject()
     var wanted = points
+    // Each look passes over what this command has used already: twice as many each time, few looks for many credits.
+    var look = creditsPerLook
     while wanted > 0 {
-      let open = try openCredits(.equal("customer_id", .id(customer)), limit: creditsPerLook)
+      let open = try openCredits(.equal("customer_id", .id(customer)), limit: look)
       if open.isEmpty { break }
+      look *= 2
       for credit in open where wanted > 0 {
         let part = min(wanted, credit.remaining)
         try use(part, of: credit)

@@ -25,11 +25,24 @@ struct LoyaltyReading {
   private func whose(_ named: ID?) throws -> Customer { try draft.whose(named, .readLoyalty) }
 
   private func profile(of customer: ID) throws -> LoyaltyProfile {
-    if let known = try draft.knownProfile(of: customer) { return known }
+    if var known = try draft.knownProfile(of: customer) {
+      // What has ended since the last night counts no more, whenever its posting comes.
+      known.availablePoints -= try ended(of: customer)
+      return known
+    }
     var blank = LoyaltyProfile()
     blank.customerID = customer
     return blank
   }
+
+  /// What is left of credits whose end has come.
+  private func ended(of customer: ID) throws -> Int {
+    try draft.openCredits(
+      .equal("customer_id", .id(customer)), .atMost("expires_at", .instant(draft.now)), limit: Self.creditsLookedAt
+    ).reduce(0) { $0 + $1.remaining }
+  }
+
+  private static let creditsLookedAt = 10_000
 
   // MARK: The clinic's rules
 
@@ -97,9 +110,14 @@ struct LoyaltyReading {
 
   /// The credits that end first, and those that end with them.
   private func nextExpiry(of customer: ID) throws -> JSON {
-    let open = try draft.openCredits(.equal("customer_id", .id(customer)), limit: 32)
-    guard let first = open.first, first.expiresAt < .latest else { return .null }
-    let points = open.filter { $0.expiresAt == first.expiresAt }.reduce(0) { $0 + $1.remaining }
+    let mine = Condition.equal("customer_id", .id(customer))
+    let coming = Condition.greater("expires_at", .instant(draft.now))
+    guard let first = try draft.openCredits(mine, coming, limit: 1).first, first.expiresAt < .latest else {
+      return .null
+    }
+    let points = try draft.openCredits(
+      mine, .equal("expires_at", .instant(first.expiresAt)), limit: Self.creditsLookedAt
+    ).reduce(0) { $0 + $1.remaining }
     return ["at": .instant(first.expiresAt), "points": .integer(points)]
   }
 
@@ -167,13 +185,8 @@ struct LoyaltyReading {
         throw Refusal(.notFound, "There is no such posting.", details: ["path": "args.after"])
       }
       selection.conditions.append(.atMost("created_at", .instant(last.createdAt)))
-      // Postings of the same moment, on this page and the one before.
-      selection.limit = filter.limit + 1 + Self.sameMomentMax
     }
-    var found = try draft.rows(PointTransaction.self, selection)
-    if let after = filter.after, let index = found.firstIndex(where: { $0.id == after }) {
-      found.removeSubrange(...index)
-    }
+    let found = try page(selection, after: filter.after, limit: filter.limit)
     let page = found.prefix(filter.limit)
     let redemptions = try draft.rows(
       LoyaltyRedemption.self,
@@ -201,8 +214,21 @@ struct LoyaltyReading {
     ]
   }
 
-  /// More than one night lets go of a customer's credits in one moment.
-  private static let sameMomentMax = 200
+  /// One more than a page behind the posting `after`. One lazy expiry may have posted many in that moment: as far as
+  /// they reach, more is read.
+  private func page(_ selection: Selection, after: ID?, limit: Int) throws -> [PointTransaction] {
+    var selection = selection
+    while true {
+      let found = try draft.rows(PointTransaction.self, selection)
+      let isAll = found.count < selection.limit ?? 0
+      let start = after.flatMap { id in found.firstIndex { $0.id == id } }.map { $0 + 1 } ?? 0
+      if isAll || (after == nil || start > 0) && found.count - start > limit { return Array(found[start...]) }
+      selection.limit = (selection.limit ?? limit) * 2 + limit
+    }
+  }
+
+  /// Read in the index's order and put in order here: by ids the database would walk the clinic's coupons.
+  private static let couponsLookedAt = 1_000
 
   func coupons(of named: ID?) throws -> JSON {
     let customer = try whose(named)
@@ -211,11 +237,11 @@ struct LoyaltyReading {
       Selection(
         .equal("customer_id", .id(customer.id)),
         .oneOf("status", [.word(CouponStatus.active), .word(CouponStatus.reserved), .word(CouponStatus.used)]),
-        order: [.descending("id")], limit: 100))
+        limit: Self.couponsLookedAt))
     return [
       "customerId": .id(customer.id),
       "coupons": .array(
-        all.map {
+        all.sorted { $0.id > $1.id }.prefix(100).map {
           [
             "id": .id($0.id), "code": .string($0.code), "source": .word($0.source), "type": .word($0.type),
             "percentBp": $0.percentBp.map(JSON.integer) ?? .null, "amountSt": $0.amountSt.map(JSON.integer) ?? .null,

@@ -194,7 +194,7 @@ extension Draft {
     try actor.permit(.cancelRedemption, isOwn: actor.customer == redemption.customerID, reason: reason)
     if redemption.status == .cancelled { return try outcome(redemption, already: true) }
     let coupon = try rows(CustomerCoupon.self, Selection(.equal("redemption_id", .id(id)), limit: 1)).first
-    guard redemption.status == .issued, let coupon, coupon.status == .active else {
+    guard redemption.status == .issued, let coupon, coupon.status == .active, now < coupon.validUntil else {
       throw Refusal(
         .couponUnavailable, "Only what is unused can be given back.",
         details: ["status": .word(redemption.status), "coupon_status": coupon.map { .word($0.status) } ?? .null])

@@ -199,7 +199,8 @@ extension World {
   @Test func `that are unused can be given back: points return for 30 days at least`() throws {
     let it = try LoyaltyWorld()
     let world = it.world
-    let redeemed = try world.run(.redeemReward(reward: it.ten, customer: nil), as: .customer)
+    let lasting = try world.reward("lasting", cost: 500) { $0.couponDays = 1_000 }
+    let redeemed = try world.run(.redeemReward(reward: lasting, customer: nil), as: .customer)
     let id = try #require(redeemed["redemptionId"]?.id)
     let cancel = Command.cancelRedemption(redemption: id)
     world.now = world.now + .hours(25)
