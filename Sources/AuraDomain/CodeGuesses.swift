@@ -2,7 +2,7 @@
 ///
 /// A refusal leaves nothing in the database, so that tries are counted where commands come in: one is taken before a
 /// command with a code is decided, and given back unless the answer was `coupon_unavailable` without a `reason`, which
-/// is what a wrong code and another customer's get. Ten in a row, then one a minute: 8.5 × 10¹¹ codes are out of reach.
+/// is what a wrong code and another customer's get. Ten, and one more each minute: 8.5 × 10¹¹ codes are out of reach.
 package struct CodeGuesses: Sendable {
   package static let burst = 10
   package static let interval = Span.minutes(1)

@@ -77,6 +77,24 @@ test('two taps on an offer are one command, and its coupon comes with the balanc
   assert.deepEqual([shown[1].points, shown[1].coupons.map(({ code }) => code), shown[1].postings[0].amount], [150, ['RWD-7KQ2MZ4H'], -500]);
 });
 
+test('a tap after an answer asks anew: what was refused may be had by now', async () => {
+  const opened = await openedPortal();
+  const { world, portal, socket } = opened;
+  const offer = await firstOffer(opened);
+  const tap = portal.redeem(offer);
+  await world.settle();
+  const refused = socket.last('command');
+  const error = { code: 'insufficient_points', message: 'no', temporary: false, details: {} };
+  socket.say({ type: 'ack', re: refused.id, key: refused.key, ok: false, duplicate: false, error });
+  await assert.rejects(tap, { code: 'insufficient_points' });
+  const again = portal.redeem(offer);
+  await world.settle();
+  const frame = socket.last('command');
+  assert.notEqual(frame.key, refused.key);
+  socket.say(bought(frame, false));
+  assert.equal(await again, 'RWD-7KQ2MZ4H');
+});
+
 test('a redemption whose answer was lost is asked about again, under its key', async () => {
   const opened = await openedPortal();
   const { world, portal, shown, socket } = opened;

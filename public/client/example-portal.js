@@ -11,6 +11,7 @@ export function openPortal(aura, show) {
     // A reconnect says welcome again; the stream goes on by itself.
     if (mine) return;
     const me = user.memberships.find(({ role }) => role === 'customer');
+    if (!me) return;
     clinic = me.clinic;
     mine = aura.subscribe({
       clinic,
@@ -28,15 +29,21 @@ export function openPortal(aura, show) {
     });
   });
   return {
-    /** What points buy. An offer has its key from here on: two taps, or a tap without an answer, buy it once. */
+    /** What points buy. An offer has a key before the tap: two taps, or a tap without an answer, buy it once. */
     async offers() {
       const { rewards } = await aura.query('rewards', {}, { clinic });
       return rewards.map((reward) => ({ ...reward, key: aura.newKey() }));
     },
     /** Returns the coupon's code; the new balance and the coupon are shown by then. */
     async redeem(offer) {
-      const { couponCode } = await aura.command('redeemReward', { rewardId: offer.id }, { clinic, key: offer.key });
-      return couponCode;
+      const { key } = offer;
+      try {
+        const { couponCode } = await aura.command('redeemReward', { rewardId: offer.id }, { clinic, key });
+        return couponCode;
+      } finally {
+        // Answered, yes or no: the next tap is another purchase, and asks anew.
+        if (offer.key === key) offer.key = aura.newKey();
+      }
     },
   };
 }
