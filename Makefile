@@ -24,7 +24,8 @@ torture: ## The live tests for long: kill -9 fifty times, and the waits that tak
 	@swift build --product aura
 	AURA_TORTURE_ROUNDS=50 AURA_LONG=1 .venv/bin/python -m pytest --tb=short -p no:cacheprovider Tests/Live
 
-bench: build ## Load on a hub of its own: 1,000 staff at full speed, then handoff beside 1,000 and 10,000 idle
+bench: build ## Load on a hub of its own: 1,000 staff at full speed, handoff beside 1,000 and 10,000 idle; then its parts
+	@swift build -c release --product aura-bench --quiet
 	@.ci/bench
 
 sanitize: ## Swift's tests under ThreadSanitizer, then AddressSanitizer (each builds anew)

@@ -6,7 +6,10 @@ let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("E
 let package = Package(
   name: "aura",
   platforms: [.macOS(.v15)],
-  products: [.executable(name: "aura", targets: ["aura"])],
+  products: [
+    .executable(name: "aura", targets: ["aura"]),
+    .executable(name: "aura-bench", targets: ["aura-bench"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -74,6 +77,14 @@ let package = Package(
         "AuraServer", "AuraClient", "AuraDelivery", "AuraStore", "AuraTransport", "AuraDomain", "AuraThreads",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "aura-bench",
+      dependencies: [
+        "AuraServer", "AuraStore", "AuraDomain",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
       ],
       swiftSettings: strict),
 

@@ -67,15 +67,18 @@ extension Draft {
     row.clinicID = clinicID
     set(details, on: &row)
     try check(row)
+    if row.isActive { try requireRoom() }
     insert(row)
     return ["achievementId": .id(row.id), "version": 1]
   }
 
   mutating func updateAchievement(_ id: ID, _ details: AchievementDetails) throws -> JSON {
-    var changed = try achievement(id)
+    let row = try achievement(id)
+    var changed = row
     set(details, on: &changed)
     try check(changed)
-    let after = try update(try achievement(id)) { $0 = changed }
+    if changed.isActive && !row.isActive { try requireRoom() }
+    let after = try update(row) { $0 = changed }
     return ["achievementId": .id(after.id), "version": .integer(after.version)]
   }
 
@@ -105,6 +108,19 @@ extension Draft {
     }
   }
 
+  /// As many as each posting looks through.
+  static let activeAchievementsMax = 200
+
+  private func requireRoom() throws {
+    let active = try rows(
+      Achievement.self, Selection(.equal("is_active", .integer(1)), limit: Self.activeAchievementsMax))
+    if active.count >= Self.activeAchievementsMax {
+      throw Refusal(
+        .tooLarge, "There are \(Self.activeAchievementsMax) active achievements; put one out of use first.",
+        details: ["path": "args.isActive", "limit": .integer(Self.activeAchievementsMax)])
+    }
+  }
+
   private func achievement(_ id: ID) throws -> Achievement {
     guard let row = try row(Achievement.self, id) else {
       throw Refusal(.notFound, "There is no such achievement.", details: ["achievement_id": .id(id)])
@@ -114,16 +130,17 @@ extension Draft {
 
   /// Unlocks by hand: what the conditions say still holds, unless an owner or admin says otherwise with a reason.
   mutating func unlockAchievement(_ id: ID, for customer: ID, override: Bool) throws -> JSON {
-    let customer = try self.customer(customer)
+    let customer = try presentCustomer(customer)
     let row = try achievement(id)
     let profile = try loyaltyProfile(of: customer.id)
     if profile.has(id) {
       throw Refusal(.duplicate, "It is unlocked already.", details: ["achievement_id": .id(id)])
     }
-    if try !isMet(row, profile) {
+    let asked = AchievementConditions(row.conditions)
+    if try !row.isActive || !(asked.map { try isMet($0, profile, visits(of: customer.id, for: [$0])) } ?? false) {
       guard override, let reason, !reason.isEmpty else {
         throw Refusal(
-          .invalidTransition, "Its conditions are not met.",
+          .invalidTransition, "Its conditions are not met, or it is out of use.",
           details: ["achievement_id": .id(id), "override": "an owner or admin, with a reason"])
       }
       try actor.permit(.manageLoyalty, isOwn: false, reason: reason)
@@ -135,16 +152,30 @@ extension Draft {
 
   /// Unlocks what the customer has reached. What an achievement brings may be what another one asks for.
   mutating func evaluateAchievements(of customer: ID) throws {
-    let all = try rows(Achievement.self, Selection(.equal("is_active", .integer(1)), order: [.ascending("id")]))
-    var found = !all.isEmpty
+    let all = try rows(
+      Achievement.self,
+      Selection(.equal("is_active", .integer(1)), order: [.ascending("id")], limit: Draft.activeAchievementsMax))
+    if all.isEmpty { return }
+    var profile = try loyaltyProfile(of: customer)
+    let unlocked = Set((profile.unlockedAchievements.array ?? []).compactMap(\.id))
+    var pending = all.compactMap { row in
+      unlocked.contains(row.id) ? nil : AchievementConditions(row.conditions).map { (row: row, asked: $0) }
+    }
+    let visits = try visits(of: customer, for: pending.map(\.asked))
+    var found = true
     while found {
       found = false
-      for row in all {
-        let profile = try loyaltyProfile(of: customer)
-        guard !profile.has(row.id), try isMet(row, profile) else { continue }
-        _ = try unlock(row, of: customer)
+      var rest: [(row: Achievement, asked: AchievementConditions)] = []
+      for entry in pending {
+        guard try isMet(entry.asked, profile, visits) else {
+          rest.append(entry)
+          continue
+        }
+        _ = try unlock(entry.row, of: customer)
+        profile = try loyaltyProfile(of: customer)
         found = true
       }
+      pending = rest
     }
   }
 
@@ -160,52 +191,56 @@ extension Draft {
     var posting = Posting(.bonus, row.pointsReward, to: customer, key: key, Texts(row.name))
     posting.achievement = row.id
     let points = try credit(posting)?.amount ?? 0
-    if let percent = row.specialReward?["percentBp"]?.integer, (1...10_000).contains(percent) {
-      try issueGift(.achievement, percentBp: percent, to: customer, name: row.name)
+    if let percent = row.specialReward["percentBp"]?.integer, (1...10_000).contains(percent) {
+      try issueGift(.achievement, percentBp: percent, to: customer, name: Texts(row.name))
     }
     try tellCustomer(customer, .pointsAwarded, .achievementReached(name: row.name, points: points))
     return points
   }
 
-  private func isMet(_ row: Achievement, _ profile: LoyaltyProfile) throws -> Bool {
-    guard let asked = AchievementConditions(row.conditions) else { return false }
+  private func isMet(
+    _ asked: AchievementConditions, _ profile: LoyaltyProfile, _ visits: [JourneyEvent]
+  ) throws -> Bool {
     if let spent = asked.totalSpentSt, profile.totalSpentSt < spent { return false }
     if let count = asked.referralCount, profile.successfulReferrals < count { return false }
     if let points = asked.pointsEarned, profile.totalPoints < points { return false }
     if let tier = asked.tier, profile.currentTier < tier { return false }
     if let visits = asked.visitCount, profile.totalVisits < visits { return false }
-    return try !asked.needsVisits || isMetByVisits(asked, profile.customerID)
+    return try !asked.needsVisits || isMet(asked, by: visits)
   }
 
-  private func isMetByVisits(_ asked: AchievementConditions, _ customer: ID) throws -> Bool {
+  private func isMet(_ asked: AchievementConditions, by visits: [JourneyEvent]) throws -> Bool {
     let calendar = try calendar()
-    let months = max(asked.withinMonths ?? 0, asked.consecutiveMonths ?? 0)
-    let since =
-      asked.treatments.isEmpty ? calendar.adding(months: -months, to: calendar.dayStart(now)) : Instant(milliseconds: 0)
-    let visits = try rows(
-      JourneyEvent.self,
-      Selection(
-        .equal("customer_id", .id(customer)), .atLeast("occurred_at", .instant(since)),
-        .equal("event_type", .word(JourneyEventType.treatmentCompleted)), order: [.descending("occurred_at")],
-        limit: AchievementConditions.visitsMax))
     if let within = asked.withinMonths, let count = asked.visitCount {
       let from = calendar.adding(months: -within, to: now)
       guard visits.filter({ $0.occurredAt >= from }).count >= count else { return false }
     }
     if let months = asked.consecutiveMonths {
       // This month and those before it, without a gap.
-      let seen = Set(visits.map { calendar.civil($0.occurredAt).monthIndex })
-      let last = calendar.civil(now).monthIndex
-      guard (0..<months).allSatisfy({ seen.contains(last - $0) }) else { return false }
+      let seen = Set(visits.map { calendar.month($0.occurredAt) })
+      let last = calendar.month(now)
+      guard (0..<months).allSatisfy({ seen.contains(last.adding(-$0)) }) else { return false }
     }
     let had = Set(visits.compactMap { $0.eventData["treatment_id"]?.id })
     return asked.treatments.allSatisfy(had.contains)
   }
-}
 
-extension ClinicCalendar.Civil {
-  /// Months since year 0.
-  fileprivate var monthIndex: Int { year * 12 + month - 1 }
+  /// A customer's last visits, as many and as far back as these conditions ask for.
+  private func visits(of customer: ID, for all: [AchievementConditions]) throws -> [JourneyEvent] {
+    let asking = all.filter(\.needsVisits)
+    if asking.isEmpty { return [] }
+    let calendar = try calendar()
+    let months = asking.reduce(0) { max($0, $1.withinMonths ?? 0, $1.consecutiveMonths ?? 0) }
+    let since =
+      asking.contains { !$0.treatments.isEmpty }
+      ? Instant(milliseconds: 0) : calendar.adding(months: -months, to: calendar.dayStart(now))
+    return try rows(
+      JourneyEvent.self,
+      Selection(
+        .equal("customer_id", .id(customer)), .atLeast("occurred_at", .instant(since)),
+        .equal("event_type", .word(JourneyEventType.treatmentCompleted)), order: [.descending("occurred_at")],
+        limit: AchievementConditions.visitsMax))
+  }
 }
 
 extension LoyaltyProfile {

@@ -254,6 +254,7 @@ extension Draft {
         .noShow, customer: after.customerID, workflow: after.id,
         key: "workflow:\(after.id):no_show:\(after.noShowCount):\(try draft.nextActionSeq(of: after.id))",
         data: ["scheduled_start": .instant(start)])
+      try draft.takeBackCheckIn(of: after, on: start)
       let notice = Notice.noShow(customer: customer.fullName)
       try draft.tell(after.assignedSalesID, .stageChanged, notice, after)
       try draft.tell(beautician, .stageChanged, notice, after)

@@ -18,7 +18,7 @@ extension Draft {
   static let awardMax = 10_000
 
   mutating func awardPoints(_ command: AwardPoints) throws -> JSON {
-    let customer = try customer(command.customer)
+    let customer = try presentCustomer(command.customer)
     guard (1...Self.awardMax).contains(command.points) else {
       throw Refusal(
         .badRequest, "1 … \(Self.awardMax) points are given by hand.",
@@ -58,13 +58,30 @@ extension Draft {
     return try outcome(workflow, ["already": false, "pointsAwarded": .integer(points)])
   }
 
-  /// Coming is rewarded once a day of the clinic's.
+  /// Coming is rewarded once a day of the clinic's. A check-in that is corrected keeps it: the customer may still come.
   mutating func rewardCheckIn(_ workflow: Workflow) throws {
-    let day = try calendar().civil(now).text.prefix(10)
-    try credit(
-      Posting(
-        .bonus, try loyalty().checkInBonus, to: workflow.customerID, key: "checkin:\(workflow.customerID):\(day)",
-        Texts(th: "โบนัสเช็คอิน", en: "Check-in bonus")))
+    var posting = Posting(
+      .bonus, try loyalty().checkInBonus, to: workflow.customerID, key: try checkInKey(of: workflow, at: now),
+      Texts(th: "โบนัสเช็คอิน", en: "Check-in bonus"))
+    posting.workflow = workflow.id
+    try credit(posting)
+  }
+
+  /// Who was checked in by mistake and has not come is rewarded for nothing.
+  mutating func takeBackCheckIn(of workflow: Workflow, on day: Instant) throws {
+    let key = try checkInKey(of: workflow, at: day)
+    guard let bonus = try posting(key), bonus.workflowID == workflow.id else { return }
+    var posting = Posting(
+      .refund, bonus.amount, to: workflow.customerID, key: "\(key):back",
+      Texts(th: "ไม่ได้มาตามนัด", en: "Did not come"))
+    posting.workflow = workflow.id
+    try debit(posting)
+  }
+
+  static let checkInPrefix = "checkin:"
+
+  private func checkInKey(of workflow: Workflow, at day: Instant) throws -> String {
+    "\(Self.checkInPrefix)\(workflow.customerID):\(try calendar().civil(day).text.prefix(10))"
   }
 
   // MARK: Birthdays

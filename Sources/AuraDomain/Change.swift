@@ -46,6 +46,8 @@ package enum TimerKind: String, Sendable, CaseIterable {
   case pointsExpiry = "points_expiry"
   /// An open bill has held a coupon for half an hour. Payload: `{"coupon_id"}`.
   case couponRelease = "coupon_release"
+  /// Tiers are set anew: at a month's end, or for the profiles behind one. Payload: `{"month_end": true}` or `{"after"}`.
+  case tierReview = "tier_review"
   /// A customer's birthday begins. Payload: `{"customer_id"}`.
   case birthday
   /// A follow-up is to be sent, tried again, or its lease is over. Payload: `{"execution_id"}`.

@@ -41,6 +41,16 @@ struct ClinicCalendar {
       hour: minutes / 60, minute: minutes % 60)
   }
 
+  func month(_ at: Instant) -> CalendarMonth {
+    let civil = civil(at)
+    return CalendarMonth(number: civil.year * 100 + civil.month)
+  }
+
+  /// When this month begins.
+  func start(_ month: CalendarMonth) -> Instant {
+    dayStart(year: month.number / 100, month: month.number % 100, day: 1)
+  }
+
   /// When the day of `at` began.
   func dayStart(_ at: Instant) -> Instant {
     let offset = offsetMilliseconds(at)
@@ -107,6 +117,19 @@ struct ClinicCalendar {
   private func offsetMilliseconds(_ at: Instant) -> Int {
     (zone?.secondsFromGMT(for: Date(timeIntervalSince1970: Double(at.milliseconds) / 1_000)) ?? 0) * 1_000
   }
+}
+
+/// A month as the clinic's wall shows it.
+struct CalendarMonth: Comparable, Hashable {
+  /// `202602`
+  var number: Int
+
+  func adding(_ months: Int) -> CalendarMonth {
+    let index = number / 100 * 12 + number % 100 - 1 + months
+    return CalendarMonth(number: floorDivide(index, 12) * 100 + index - floorDivide(index, 12) * 12 + 1)
+  }
+
+  static func < (a: CalendarMonth, b: CalendarMonth) -> Bool { a.number < b.number }
 }
 
 private func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }

@@ -15,6 +15,8 @@ package protocol ClinicRows {
   /// Whether there is an active user of this id, of whatever clinic: who becomes a member has to exist, and nothing
   /// else about them is anyone's business here.
   func userExists(_ id: ID) throws -> Bool
+  /// The active user of this address in lower case, of whatever clinic: who is given a customer's page is named by it.
+  func activeUser(email: String) throws -> ID?
 }
 
 /// A line of the audit as queries show it. Numbers rise, with holes: all clinics share them.

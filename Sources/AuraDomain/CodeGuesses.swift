@@ -2,7 +2,7 @@
 ///
 /// A refusal leaves nothing in the database, so that tries are counted where commands come in: one is taken before a
 /// command with a code is decided, and given back unless the answer was `coupon_unavailable` without a `reason`, which
-/// is what a wrong code and another customer's get. Ten in a row, then one a minute: 8.5 × 10¹¹ codes are out of reach.
+/// is what a wrong code and another customer's get. Ten, and one more each minute: 8.5 × 10¹¹ codes are out of reach.
 package struct CodeGuesses: Sendable {
   package static let burst = 10
   package static let interval = Span.minutes(1)
@@ -46,8 +46,14 @@ package struct CodeGuesses: Sendable {
 }
 
 extension Refusal {
-  /// Whether a code was named that is none, or another customer's.
-  package var isWrongCode: Bool { code == .couponUnavailable && details["reason"] == nil }
+  /// Whether a code was named that is none, or another customer's; or an address that nobody here has an account by.
+  package var isWrongCode: Bool {
+    switch code {
+    case .couponUnavailable: details["reason"] == nil
+    case .notFound: details["path"] == "args.email"
+    default: false
+    }
+  }
 }
 
 extension Command {
@@ -55,7 +61,9 @@ extension Command {
   package var namesCode: Bool {
     switch self {
     case .applyCoupon: true
+    case .linkCustomer(let command): if case .email = command.account { true } else { false }
     case .confirmPayment(let command): command.couponCode != nil
+    case .transition(let command): command.candidates.contains { (try? $0.command.get())?.namesCode ?? false }
     default: false
     }
   }

@@ -32,6 +32,8 @@ package indirect enum Command: Sendable, Equatable {
   case addMember(AddMember)
   case changeRole(ChangeRole)
   case revokeMembership(RevokeMembership)
+  case linkCustomer(LinkCustomer)
+  case unlinkCustomer(customer: ID)
   // Rewards.
   case createReward(RewardDetails)
   case updateReward(reward: ID, RewardDetails)
@@ -42,6 +44,7 @@ package indirect enum Command: Sendable, Equatable {
   case unlockAchievement(achievement: ID, customer: ID, override: Bool)
   case awardPoints(AwardPoints)
   case recordReview(workflow: ID)
+  case updateLoyaltySettings(LoyaltySettings.Change)
   // The till.
   case createSale(CreateSale)
   case applyCoupon(sale: ID, code: String)
@@ -104,6 +107,8 @@ package indirect enum Command: Sendable, Equatable {
     case .addMember: "addMember"
     case .changeRole: "changeRole"
     case .revokeMembership: "revokeMembership"
+    case .linkCustomer: "linkCustomer"
+    case .unlinkCustomer: "unlinkCustomer"
     case .createReward: "createReward"
     case .updateReward: "updateReward"
     case .redeemReward: "redeemReward"
@@ -113,6 +118,7 @@ package indirect enum Command: Sendable, Equatable {
     case .unlockAchievement: "unlockAchievement"
     case .awardPoints: "awardPoints"
     case .recordReview: "recordReview"
+    case .updateLoyaltySettings: "updateLoyaltySettings"
     case .createSale: "createSale"
     case .applyCoupon: "applyCoupon"
     case .removeCoupon: "removeCoupon"
@@ -158,15 +164,14 @@ package indirect enum Command: Sendable, Equatable {
     case .startCycle(let command): command.step.device
     case .startTask(let step), .completeTask(let step), .claimTask(let step): step.device
     case .updateTask(let command): command.step.device
-    case .initialize, .transition, .createTask, .setDuty, .addMember, .changeRole, .revokeMembership,
+    case .initialize, .transition, .createTask, .setDuty, .addMember, .changeRole, .revokeMembership, .linkCustomer,
+      .unlinkCustomer,
       .createReward, .updateReward, .redeemReward, .cancelRedemption, .createAchievement, .updateAchievement,
-      .unlockAchievement, .awardPoints, .recordReview, .createSale, .applyCoupon, .removeCoupon, .paySale, .voidSale,
-      .refundSale, .createFollowUpRule, .updateFollowUpRule, .createFollowUpTemplate, .updateFollowUpTemplate,
-      .updateFollowUpSettings, .cancelFollowUp, .requeueFollowUp, .recordResponse, .updatePreferences, .reportDispatch,
-      .markNotificationRead, .markAllNotificationsRead, .fire:
-      nil
-    case .createAutomationRule, .updateAutomationRule, .updateAutomationSettings, .dismissNotification,
-      .sendNotification:
+      .unlockAchievement, .awardPoints, .recordReview, .updateLoyaltySettings, .createSale, .applyCoupon, .removeCoupon,
+      .paySale, .voidSale, .refundSale, .createFollowUpRule, .updateFollowUpRule, .createFollowUpTemplate,
+      .updateFollowUpTemplate, .updateFollowUpSettings, .cancelFollowUp, .requeueFollowUp, .recordResponse,
+      .updatePreferences, .reportDispatch, .createAutomationRule, .updateAutomationRule, .updateAutomationSettings,
+      .dismissNotification, .sendNotification, .markNotificationRead, .markAllNotificationsRead, .fire:
       nil
     }
   }

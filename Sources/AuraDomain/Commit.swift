@@ -153,6 +153,5 @@ private struct KeyColumns: ColumnVisitor {
   mutating func column(_ name: StaticString, _ value: inout Int?) {}
   mutating func column(_ name: StaticString, _ value: inout Instant) {}
   mutating func column(_ name: StaticString, _ value: inout Instant?) {}
-  mutating func column(_ name: StaticString, _ value: inout JSON?) {}
   mutating func unknownCase(_ name: StaticString, _ text: String) {}
 }

@@ -1,12 +1,15 @@
 extension ActionType {
   /// The moves that `correct` may take back. Money is given back by `cancel`, a cancelled or closed case is reopened,
-  /// a reassigned one reassigned.
+  /// a reassigned one reassigned. A completed treatment is a visit in the customer's profile, in achievements and in a
+  /// friend's referral: that stays.
   package var isCorrectable: Bool {
     switch self {
-    case .scanCustomer, .sendProposal, .scheduleAppointment, .checkIn, .startTreatment, .completeTreatment,
-      .sendFollowUp, .noShow, .abortTreatment:
+    case .scanCustomer, .sendProposal, .scheduleAppointment, .checkIn, .startTreatment, .sendFollowUp, .noShow,
+      .abortTreatment:
       true
-    case .initialize, .confirmPayment, .closeCase, .reassign, .cancel, .reopen, .correct, .startCycle: false
+    case .initialize, .confirmPayment, .completeTreatment, .closeCase, .reassign, .cancel, .reopen, .correct,
+      .startCycle:
+      false
     }
   }
 }
@@ -68,12 +71,16 @@ extension Draft {
 
   private func refuseWhatRestsOn(_ action: WorkflowAction, _ workflow: Workflow) throws {
     let of = Condition.equal("workflow_id", .id(workflow.id))
-    // Its own points count too: by their ids they come behind the action before.
     let previous = try rows(
       WorkflowAction.self, Selection(of, .less("seq", .integer(action.seq)), order: [.descending("seq")], limit: 1)
     ).first
     let since = previous?.id ?? workflow.id
-    let points = try rows(PointTransaction.self, Selection(of)).filter { $0.id > since }
+    // Those of the same command count too: behind the action before, they have this one's time. Later ones have later
+    // ids, even where the clock goes back.
+    let points = try rows(PointTransaction.self, Selection(of)).filter {
+      ($0.id > action.id || $0.id > since && $0.createdAt >= action.performedAt)
+        && !$0.eventKey.hasPrefix(Self.checkInPrefix)
+    }
     // The sale that was confirmed in the same breath is not what this move has caused.
     let money = try rows(
       PosTransaction.self, Selection(of, .greater("created_at", .instant(action.performedAt)), limit: 1))

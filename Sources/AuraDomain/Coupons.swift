@@ -22,12 +22,12 @@ extension Draft {
     coupon.amountSt = reward.monetaryValueSt > 0 ? reward.monetaryValueSt : nil
     coupon.treatmentID = reward.treatmentID
     coupon.stackable = reward.stackable
-    return try issue(coupon, to: customer, days: reward.couponDays, name: reward.name)
+    return try issue(coupon, to: customer, days: reward.couponDays, name: Texts(reward.name))
   }
 
   /// A percentage off, for a birthday, a newcomer, an achievement.
   @discardableResult
-  mutating func issueGift(_ source: CouponSource, percentBp: Int, to customer: ID, name: String) throws
+  mutating func issueGift(_ source: CouponSource, percentBp: Int, to customer: ID, name: Texts) throws
     -> CustomerCoupon
   {
     var coupon = CustomerCoupon()
@@ -38,14 +38,15 @@ extension Draft {
     return try issue(coupon, to: customer, days: 90, name: name)
   }
 
-  private mutating func issue(_ blank: CustomerCoupon, to customer: ID, days: Int, name: String) throws
+  private mutating func issue(_ blank: CustomerCoupon, to customer: ID, days: Int, name: Texts) throws
     -> CustomerCoupon
   {
     var coupon = blank
     coupon.id = newID()
     coupon.clinicID = clinicID
     coupon.customerID = customer
-    coupon.validFrom = now
+    // From the day's beginning: a clock that goes back an hour does not make it too young.
+    coupon.validFrom = try calendar().dayStart(now)
     coupon.validUntil = try calendar().dayClose(now + .days(days))
     insert(coupon)
     try planExpiry(at: coupon.validUntil)
@@ -77,7 +78,11 @@ extension Draft {
     if sale.couponID == coupon.id { return outcome(sale, ["already": true]) }
     if sale.couponID != nil { throw coupon.unavailable("other_coupon", "The bill has a coupon.") }
     try require(coupon)
-    let discount = try requireDiscount(of: coupon, on: sale)
+    return try hold(coupon, on: sale, discount: requireDiscount(of: coupon, on: sale))
+  }
+
+  /// Reserves a coupon for a bill. Returns the bill's outcome.
+  mutating func hold(_ coupon: CustomerCoupon, on sale: PosTransaction, discount: Int) throws -> JSON {
     let until = now + Self.reservation
     try update(coupon) { row in
       row.status = .reserved
@@ -94,7 +99,12 @@ extension Draft {
       row.discountSt += discount
       row.totalSt -= discount
     }
-    return outcome(after, ["already": false, "couponDiscountSt": .integer(discount), "reservedUntil": .instant(until)])
+    return outcome(
+      after,
+      [
+        "already": false, "couponCode": .string(coupon.code), "couponDiscountSt": .integer(discount),
+        "reservedUntil": .instant(until),
+      ])
   }
 
   /// A code that nobody has and one that is another customer's are the same to whoever tries.
@@ -114,17 +124,10 @@ extension Draft {
     return coupon
   }
 
-  /// What a coupon takes off a bill, which must be something.
-  func requireDiscount(of coupon: CustomerCoupon, on sale: PosTransaction) throws -> Int {
-    if !coupon.stackable && sale.discountSt > 0 {
-      throw coupon.unavailable("not_stackable", "This coupon excludes other discounts.")
-    }
-    let discount = try coupon.discount(on: sale)
-    guard discount > 0 else { throw coupon.unavailable("no_effect", "This coupon takes nothing off this bill.") }
-    return discount
-  }
-
   private func require(_ coupon: CustomerCoupon) throws {
+    if try customer(coupon.customerID).isFrozen {
+      throw coupon.unavailable("frozen", "This customer's rewards rest at the moment.")
+    }
     guard coupon.status == .active else {
       throw coupon.unavailable(
         coupon.status.rawValue,
@@ -257,30 +260,5 @@ extension Draft {
       redemption.status == .issued
     else { return }
     try update(redemption) { $0.status = .expired }
-  }
-}
-
-extension CustomerCoupon {
-  /// What it takes off a bill, never more than what the bill's other discount leaves. Percentages are rounded down; a
-  /// free service is one of it.
-  func discount(on sale: PosTransaction) throws -> Int {
-    let left = sale.subtotalSt - sale.discountSt
-    if type == .freeService {
-      let line = sale.items.array?.first { $0["treatment_id"]?.id == treatmentID && treatmentID != nil }
-      guard let price = line?["price_st"]?.integer else {
-        throw unavailable("treatment", "What it makes free is not on the bill.")
-      }
-      return min(price, left)
-    }
-    if type != .discountAmount, let percentBp { return min(try left.scaled(by: percentBp, over: 10_000), left) }
-    return min(amountSt ?? 0, left)
-  }
-
-  func unavailable(_ reason: String, _ message: String) -> Refusal {
-    Refusal(
-      .couponUnavailable, message,
-      details: [
-        "code": .string(code), "reason": .string(reason), "status": .word(status), "valid_until": .instant(validUntil),
-      ])
   }
 }

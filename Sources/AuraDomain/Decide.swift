@@ -45,11 +45,11 @@ extension Command {
     case .refundSale(let command): command.reason
     case .cancelFollowUp(_, let reason): reason
     case .initialize, .transition, .createTask, .startTask, .completeTask, .claimTask, .setDuty, .addMember,
-      .changeRole, .createReward, .updateReward, .redeemReward, .cancelRedemption, .createAchievement,
-      .updateAchievement,
-      .unlockAchievement, .awardPoints, .recordReview, .createSale, .applyCoupon, .removeCoupon, .paySale, .voidSale,
-      .createFollowUpRule, .updateFollowUpRule, .createFollowUpTemplate, .updateFollowUpTemplate,
-      .updateFollowUpSettings, .requeueFollowUp, .recordResponse, .updatePreferences, .reportDispatch,
+      .changeRole, .linkCustomer, .unlinkCustomer, .createReward, .updateReward, .redeemReward, .cancelRedemption,
+      .createAchievement, .updateAchievement, .unlockAchievement, .awardPoints, .recordReview, .updateLoyaltySettings,
+      .createSale, .applyCoupon, .removeCoupon, .paySale, .voidSale, .createFollowUpRule, .updateFollowUpRule,
+      .createFollowUpTemplate, .updateFollowUpTemplate, .updateFollowUpSettings, .requeueFollowUp, .recordResponse,
+      .updatePreferences, .reportDispatch,
       .markNotificationRead, .markAllNotificationsRead, .fire:
       nil
     case .createAutomationRule, .updateAutomationRule, .updateAutomationSettings, .dismissNotification,
@@ -89,6 +89,8 @@ extension Draft {
     case .addMember(let command): try addMember(command)
     case .changeRole(let command): try changeRole(command)
     case .revokeMembership(let command): try revokeMembership(command)
+    case .linkCustomer(let command): try linkCustomer(command)
+    case .unlinkCustomer(let id): try unlinkCustomer(id)
     case .createReward(let details): try createReward(details)
     case .updateReward(let id, let details): try updateReward(id, details)
     case .redeemReward(let id, let customer): try redeemReward(id, for: customer)
@@ -99,6 +101,7 @@ extension Draft {
       try unlockAchievement(id, for: customer, override: override)
     case .awardPoints(let command): try awardPoints(command)
     case .recordReview(let id): try recordReview(of: id)
+    case .updateLoyaltySettings(let change): try updateLoyaltySettings(change)
     case .createSale(let command): try createSale(command)
     case .applyCoupon(let id, let code): try applyCoupon(code, to: id)
     case .removeCoupon(let id): try removeCoupon(from: id)

@@ -71,6 +71,8 @@ package struct Draft {
 
   package func userExists(_ id: ID) throws -> Bool { try stored.userExists(id) }
 
+  package func activeUser(email: String) throws -> ID? { try stored.activeUser(email: email.lowercased()) }
+
   // MARK: Changing
 
   /// Adds a row. Its clinic and, if it has them, its times are set here.
@@ -298,6 +300,5 @@ private struct ColumnValues: ColumnVisitor {
   mutating func column(_ name: StaticString, _ value: inout Instant) { take(name, .instant(value)) }
   mutating func column(_ name: StaticString, _ value: inout Instant?) { take(name, value.map(Value.instant) ?? .null) }
   mutating func column(_ name: StaticString, _ value: inout JSON) { take(name, .text(value.text)) }
-  mutating func column(_ name: StaticString, _ value: inout JSON?) { take(name, value.map { .text($0.text) } ?? .null) }
   mutating func unknownCase(_ name: StaticString, _ text: String) {}
 }

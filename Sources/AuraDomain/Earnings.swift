@@ -13,14 +13,14 @@ extension Draft {
   /// What a finished treatment brings: the points of what was paid for it, the bonus, and a visit. Returns the points.
   mutating func awardCompletion(of workflow: Workflow) throws -> Int {
     let sales = try paidSales(of: workflow.id)
-    var nets: [(sale: PosTransaction, net: Int)] = []
+    var nets: [PaidSale] = []
     var paid = 0
     for sale in sales {
       let net = try net(of: sale)
       nets.append((sale, net))
       paid = try paid.plus(net)
     }
-    let rate = try earnRate(of: workflow.customerID, without: paid)
+    let rate = try earnRate(of: workflow.customerID, without: nets)
     var points = 0
     for (sale, net) in nets {
       points += try earn(sale, net: net, rate)?.amount ?? 0
@@ -38,7 +38,7 @@ extension Draft {
       row.lastVisit = max(now, row.lastVisit ?? now)
       row.averageSpendSt = row.totalSpentSt / row.totalVisits
     }
-    if paid > 0 { try rewardReferral(of: workflow.customerID) }
+    if paid > 0 { try rewardReferral(of: workflow.customerID, visit: workflow.id) }
     try evaluateAchievements(of: workflow.customerID)
     return points
   }
@@ -63,20 +63,24 @@ extension Draft {
   /// then; the bonus of its treatment when nothing of it stays paid. The balance may fall below nothing.
   mutating func clawBack(_ refund: PosTransaction, of sale: PosTransaction, before: Int) throws {
     var points = 0
-    if let earned = try posting(earnKey(sale.id)), let rate = try rate(of: earned) {
+    let earned = try self.posting(earnKey(sale.id))
+    if let earned, let rate = try rate(of: earned) {
       points = try rate.points(forSt: before) - rate.points(forSt: before - refund.totalSt)
     }
-    if before == refund.totalSt, let workflow = sale.workflowID, try paidSales(of: workflow).isEmpty,
-      let bonus = try posting(completionKey(workflow))
-    {
-      points = try points.plus(bonus.amount)
-    }
+    let unpaid =
+      before == refund.totalSt ? try sale.workflowID.flatMap { try paidSales(of: $0).isEmpty ? $0 : nil } : nil
+    // The bonus of a case that was opened again, paid and treated a second time was that of the first time.
+    let bonus = try unpaid.flatMap { try self.posting(completionKey($0)) }.flatMap { sale.id < $0.id ? $0 : nil }
+    if let bonus { points = try points.plus(bonus.amount) }
     var posting = Posting(
       .refund, points, to: sale.customerID, key: "refund:\(refund.id)",
       Texts(th: "คืนเงิน \(sale.transactionNumber)", en: "Refund of \(sale.transactionNumber)"))
     posting.workflow = sale.workflowID
     posting.sale = refund.id
+    // They were posted together.
+    posting.reverses = earned ?? bonus
     try debit(posting)
+    if let unpaid { try takeBackReferral(of: sale.customerID, visit: unpaid) }
   }
 
   private func rate(of earned: PointTransaction) throws -> EarnRate? {
@@ -85,11 +89,10 @@ extension Draft {
     return EarnRate(satang: satang, multiplierBp: multiplier)
   }
 
-  /// At what a sale of `satang` earns: by the tier that the customer has without it.
-  mutating func earnRate(of customer: ID, without satang: Int) throws -> EarnRate {
-    let spent = try loyaltyProfile(of: customer).totalSpentSt
-    return EarnRate(
-      satang: try loyalty().earnRateSt, multiplierBp: Tier.of(spentSt: try spent.minus(satang)).multiplierBp)
+  /// At what sales earn: by the tier that the customer has without them.
+  mutating func earnRate(of customer: ID, without sales: [PaidSale] = []) throws -> EarnRate {
+    let tier = try tierMeasure(of: loyaltyProfile(of: customer), without: sales).tier
+    return EarnRate(satang: try loyalty().earnRateSt, multiplierBp: tier.multiplierBp)
   }
 
   /// What was paid for a sale and has not gone back.

@@ -120,6 +120,7 @@ extension Table {
     case .workflowEvents: WorkflowEvent.self
     case .automationRules: AutomationRule.self
     case .loyaltyProfiles: LoyaltyProfile.self
+    case .loyaltyMonths: LoyaltyMonth.self
     case .pointTransactions: PointTransaction.self
     case .achievements: Achievement.self
     case .loyaltyRewards: LoyaltyReward.self
@@ -170,6 +171,5 @@ private struct ColumnNames: ColumnVisitor {
   mutating func column(_ name: StaticString, _ value: inout Instant) { names.append(name) }
   mutating func column(_ name: StaticString, _ value: inout Instant?) { names.append(name) }
   mutating func column(_ name: StaticString, _ value: inout JSON) { names.append(name) }
-  mutating func column(_ name: StaticString, _ value: inout JSON?) { names.append(name) }
   mutating func unknownCase(_ name: StaticString, _ text: String) {}
 }

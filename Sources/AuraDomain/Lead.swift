@@ -264,6 +264,16 @@ extension Draft {
     return customer
   }
 
+  /// A customer with whom something new can begin: whoever was made anonymous is no longer there for that.
+  func presentCustomer(_ id: ID) throws -> Customer {
+    let customer = try customer(id)
+    guard customer.anonymizedAt == nil else {
+      throw Refusal(
+        .notFound, "This customer is no longer known.", details: ["customer_id": .id(id), "problem": "anonymous"])
+    }
+    return customer
+  }
+
   func preferences(of customer: ID) throws -> CustomerPreferences? {
     try rows(CustomerPreferences.self, Selection(.equal("customer_id", .id(customer)), limit: 1)).first
   }

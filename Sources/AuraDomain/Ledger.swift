@@ -14,6 +14,8 @@ struct Posting {
   var expires = Expires.byRule
   /// At what a sale's points were calculated.
   var rate: EarnRate?
+  /// The credit that a refund takes back: it no longer counts in the month in which it came.
+  var reverses: PointTransaction?
   /// Whether a business event tells of it.
   var isAnnounced = true
 
@@ -42,7 +44,7 @@ struct EarnRate: Equatable {
   }
 }
 
-/// How many open credits a debit reads at a time: one reads as many as it uses, not as many as there are.
+/// How many open credits a debit reads at first: it reads about as many as it uses, not as many as there are.
 private let creditsPerLook = 32
 
 extension Draft {
@@ -89,6 +91,7 @@ extension Draft {
       row.availablePoints = available
       row.totalPoints = total
     }
+    if posting.type != .refund { try countPoints(posting.points, row, in: now) }
     if posting.isAnnounced { try announce(row) }
     return row
   }
@@ -106,14 +109,24 @@ extension Draft {
         details: ["available_points": .integer(profile.availablePoints), "points": .integer(posting.points)])
     }
     let available = try profile.availablePoints.minus(posting.points)
+    let total = posting.type == .refund ? try profile.totalPoints.minus(posting.points) : profile.totalPoints
     var row = transaction(posting, amount: -posting.points)
     row.allocations = .object(try allocate(posting.points, of: posting.customer))
     insert(row)
     try update(profile) { row in
       row.availablePoints = available
-      if posting.type == .refund { row.totalPoints -= posting.points }
+      row.totalPoints = total
     }
+    if posting.type == .refund { try countPoints(-posting.points, row, in: posting.reverses?.createdAt ?? now) }
     return row
+  }
+
+  /// What lifetime points are made of counts in its month, and sets the tier where that goes by points.
+  private mutating func countPoints(_ points: Int, _ row: PointTransaction, in moment: Instant) throws {
+    try count(points: points, of: row.customerID, in: try calendar().month(moment))
+    if try loyalty().tierBasis == .points {
+      try setTier(of: row.customerID, because: row.id.description, workflow: row.workflowID)
+    }
   }
 
   /// Takes what is left of one credit, whatever else is open.
@@ -131,9 +144,12 @@ extension Draft {
   private mutating func allocate(_ points: Int, of customer: ID) throws -> JSONObject {
     var allocations = JSONObject()
     var wanted = points
+    // Each look passes over what this command has used already: twice as many each time, few looks for many credits.
+    var look = creditsPerLook
     while wanted > 0 {
-      let open = try openCredits(.equal("customer_id", .id(customer)), limit: creditsPerLook)
+      let open = try openCredits(.equal("customer_id", .id(customer)), limit: look)
       if open.isEmpty { break }
+      look *= 2
       for credit in open where wanted > 0 {
         let part = min(wanted, credit.remaining)
         try use(part, of: credit)

@@ -135,7 +135,7 @@ enum Notice {
   case appointmentOff
   case care(treatment: Texts, aftercare: Texts)
   case tierReached(Tier)
-  case couponReady(name: String, code: String)
+  case couponReady(name: Texts, code: String)
   case achievementReached(name: String, points: Int)
 
   /// Title and message.
@@ -239,7 +239,7 @@ enum Notice {
     case .couponReady(let name, let code):
       (
         Texts(th: "คูปองของคุณ", en: "A coupon for you"),
-        Texts(th: "\(name): \(code)", en: "\(name): \(code)")
+        Texts(th: "\(name.th): \(code)", en: "\(name.en): \(code)")
       )
     case .achievementReached(let name, let points):
       (

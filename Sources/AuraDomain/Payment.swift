@@ -61,7 +61,7 @@ extension Draft {
         try draft.tellLeaders(.taskAssigned, .taskUnassigned(title: task.titles), after, task: task.id, priority: .high)
       }
       // What is paid counts at once; its points come with the treatment.
-      try draft.changeSpend(of: after.customerID, by: bill.totalSt, for: sale)
+      try draft.changeSpend(by: bill.totalSt, of: sale, because: sale.id)
     }
     if let slot, let beautician {
       var appointment = ScheduleAppointment(
@@ -219,7 +219,9 @@ extension Draft {
   mutating func refund(_ sale: PosTransaction, _ satang: Int? = nil) throws -> PosTransaction {
     let before = try net(of: sale)
     let amount = satang ?? before
-    guard amount > 0, amount <= before else {
+    // A bill that a coupon has brought down to nothing is undone whole: there is no money to give back, but the coupon.
+    let isFree = satang == nil && before == 0 && sale.paymentStatus == .paid
+    guard amount > 0 || isFree, amount <= before else {
       throw Refusal(
         .amountMismatch, "There is less left to give back.",
         details: ["path": "args.amountSt", "amount_st": .integer(amount), "refundable_st": .integer(before)])
@@ -246,7 +248,7 @@ extension Draft {
     journey(
       .refunded, customer: sale.customerID, workflow: sale.workflowID, key: "refund:\(refund.id)",
       data: ["amount_st": .integer(amount)])
-    try changeSpend(of: sale.customerID, by: -amount, for: refund)
+    try changeSpend(by: -amount, of: sale, because: refund.id)
     try clawBack(refund, of: sale, before: before)
     if isWhole { try restoreCoupon(of: sale) }
     return refund

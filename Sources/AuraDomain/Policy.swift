@@ -28,6 +28,7 @@ package enum Deed: String, Sendable, CaseIterable {
   case setDuty
   case manageStaff
   case manageOwners
+  case linkCustomer
   case manageLoyalty
   case redeemReward
   case cancelRedemption
@@ -114,6 +115,7 @@ package struct Policy: Sendable, Equatable {
     case .setDuty: row(sales: .own, beautician: .own)
     case .manageStaff: row()
     case .manageOwners: Policy(owner: .any)
+    case .linkCustomer: row(sales: .any)
     case .manageLoyalty: row()
     case .redeemReward: row(sales: .any, desk: .any, customer: .own)
     // For the customer within a day, and then by owner or admin.
@@ -210,7 +212,9 @@ extension Command {
     case .claimTask: .claimTask
     case .setDuty: .setDuty
     case .addMember, .changeRole, .revokeMembership: .manageStaff
-    case .createReward, .updateReward, .createAchievement, .updateAchievement, .awardPoints: .manageLoyalty
+    case .linkCustomer, .unlinkCustomer: .linkCustomer
+    case .createReward, .updateReward, .createAchievement, .updateAchievement, .awardPoints, .updateLoyaltySettings:
+      .manageLoyalty
     case .redeemReward: .redeemReward
     case .cancelRedemption: .cancelRedemption
     case .unlockAchievement, .recordReview: .rewardByHand

@@ -27,6 +27,7 @@ package func answer(_ query: Query, rows: any ClinicRows, actor: Actor, now: Ins
   case .unreadCount:
     try actor.permit(.readNotifications, reason: "query")
     return try automation.draft.unreadCount()
+  case .loyaltySettings: return try loyalty.settings()
   }
 }
 

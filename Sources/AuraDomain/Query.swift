@@ -23,6 +23,8 @@ package enum Query: Sendable, Equatable {
   case dryRunAutomation(AutomationDryRun)
   /// Of the caller's own notifications.
   case unreadCount
+  /// For staff.
+  case loyaltySettings
 
   package var name: String {
     switch self {
@@ -46,6 +48,7 @@ package enum Query: Sendable, Equatable {
     case .automationRuns: "automationRuns"
     case .dryRunAutomation: "dryRunAutomation"
     case .unreadCount: "unreadCount"
+    case .loyaltySettings: "loyaltySettings"
     }
   }
 }

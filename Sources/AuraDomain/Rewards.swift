@@ -16,6 +16,8 @@ package struct RewardDetails: Sendable, Equatable {
   package var validUntil: Instant?
   package var couponDays: Int?
   package var stackable: Bool?
+  /// Its coupon puts itself on the customer's next bill.
+  package var autoApply: Bool?
 
   package init() {}
 }
@@ -28,15 +30,18 @@ extension Draft {
     reward.validFrom = now
     try set(details, on: &reward)
     try check(reward)
+    if reward.isActive { try requireRoom() }
     insert(reward)
     return ["rewardId": .id(reward.id), "version": 1]
   }
 
   mutating func updateReward(_ id: ID, _ details: RewardDetails) throws -> JSON {
-    var changed = try reward(id)
+    let reward = try reward(id)
+    var changed = reward
     try set(details, on: &changed)
     try check(changed)
-    let after = try update(try reward(id)) { $0 = changed }
+    if changed.isActive && !reward.isActive { try requireRoom() }
+    let after = try update(reward) { $0 = changed }
     return ["rewardId": .id(after.id), "version": .integer(after.version)]
   }
 
@@ -56,6 +61,7 @@ extension Draft {
     if let until = details.validUntil { reward.validUntil = try calendar().dayClose(until) }
     reward.couponDays = details.couponDays ?? reward.couponDays
     reward.stackable = details.stackable ?? reward.stackable
+    reward.autoApply = details.autoApply ?? reward.autoApply
   }
 
   private func check(_ reward: LoyaltyReward) throws {
@@ -86,6 +92,19 @@ extension Draft {
     }
   }
 
+  /// As many as a customer is shown.
+  static let activeRewardsMax = 200
+
+  private func requireRoom() throws {
+    let active = try rows(
+      LoyaltyReward.self, Selection(.equal("is_active", .integer(1)), limit: Self.activeRewardsMax))
+    if active.count >= Self.activeRewardsMax {
+      throw Refusal(
+        .tooLarge, "There are \(Self.activeRewardsMax) active rewards; put one out of use first.",
+        details: ["path": "args.isActive", "limit": .integer(Self.activeRewardsMax)])
+    }
+  }
+
   func reward(_ id: ID) throws -> LoyaltyReward {
     guard let reward = try row(LoyaltyReward.self, id) else {
       throw Refusal(.notFound, "There is no such reward.", details: ["reward_id": .id(id)])
@@ -98,7 +117,7 @@ extension Draft {
   /// Buys a reward with points: they leave here, and a coupon comes. The command's key is the redemption's, so that the
   /// same tap twice is one.
   mutating func redeemReward(_ id: ID, for named: ID?) throws -> JSON {
-    let customer = try whose(named, .redeemReward)
+    let customer = try presentCustomer(whose(named, .redeemReward).id)
     let key = "redeem:\(commandKey ?? newID().description)"
     if let known = try redemption(key: key) {
       guard known.customerID == customer.id, known.rewardID == id else {
@@ -111,7 +130,8 @@ extension Draft {
     let profile = try loyaltyProfile(of: customer.id)
     if let reason = try lacking(reward, profile) { throw reason.refusal(reward, profile) }
 
-    try update(reward) { $0.currentRedemptions += 1 }
+    let redemptions = try reward.currentRedemptions.plus(1)
+    try update(reward) { $0.currentRedemptions = redemptions }
     var posting = Posting(
       .redeemed, reward.pointsCost, to: customer.id, key: key, Texts(th: reward.name, en: reward.name))
     posting.reward = reward.id
@@ -133,6 +153,7 @@ extension Draft {
 
   /// What a customer lacks for a reward, first things first; `nil` when it is theirs for the taking.
   func lacking(_ reward: LoyaltyReward, _ profile: LoyaltyProfile) throws -> RewardLack? {
+    if try customer(profile.customerID).isFrozen { return .frozen }
     if let lack = reward.lack(at: now, profile) { return lack }
     guard let limit = reward.perCustomerLimit else { return nil }
     let taken = try rows(
@@ -173,7 +194,7 @@ extension Draft {
     try actor.permit(.cancelRedemption, isOwn: actor.customer == redemption.customerID, reason: reason)
     if redemption.status == .cancelled { return try outcome(redemption, already: true) }
     let coupon = try rows(CustomerCoupon.self, Selection(.equal("redemption_id", .id(id)), limit: 1)).first
-    guard redemption.status == .issued, let coupon, coupon.status == .active else {
+    guard redemption.status == .issued, let coupon, coupon.status == .active, now < coupon.validUntil else {
       throw Refusal(
         .couponUnavailable, "Only what is unused can be given back.",
         details: ["status": .word(redemption.status), "coupon_status": coupon.map { .word($0.status) } ?? .null])
@@ -187,22 +208,36 @@ extension Draft {
     try update(coupon) { $0.status = .cancelled }
     let reward = try reward(redemption.rewardID)
     try update(reward) { $0.currentRedemptions -= 1 }
-    var posting = Posting(
-      .refund, redemption.pointsCost, to: redemption.customerID, key: "cancel:\(id)",
-      Texts(th: "คืนแต้ม \(reward.name)", en: "Returned: \(reward.name)"))
-    posting.reward = reward.id
-    posting.expires = .at(try returnedExpiry(of: redemption))
-    try credit(posting)
+    for (number, part) in try partsReturned(of: redemption).enumerated() {
+      var posting = Posting(
+        .refund, part.points, to: redemption.customerID,
+        key: number == 0 ? "cancel:\(id)" : "cancel:\(id):\(number + 1)",
+        Texts(th: "คืนแต้ม \(reward.name)", en: "Returned: \(reward.name)"))
+      posting.reward = reward.id
+      posting.expires = .at(part.end)
+      try credit(posting)
+    }
     return try outcome(after, already: false)
   }
 
-  /// The end of the latest credit that was used, and no sooner than 30 days from now.
-  private func returnedExpiry(of redemption: LoyaltyRedemption) throws -> Instant? {
+  /// What a redemption had used, by when it ended, and no sooner than 30 days from now: points that come back are as
+  /// old as they were, or redeeming and cancelling would keep them for ever. Mostly that is one part.
+  private func partsReturned(of redemption: LoyaltyRedemption) throws -> [(points: Int, end: Instant?)] {
     let soonest = now + Self.returnedSpan
-    // Debits use credits in the order of their ends: the last one used ends last.
-    let last = try posting(redemption.eventKey)?.allocations.object?.members.last.flatMap { ID($0.name) }
-    guard let credit = try last.flatMap({ try row(PointTransaction.self, $0) }) else { return soonest }
-    return credit.expiresAt.map { max($0, soonest) }
+    var parts: [(points: Int, end: Instant?)] = []
+    // Debits use credits in the order of their ends.
+    for used in try posting(redemption.eventKey)?.allocations.object?.members ?? [] {
+      guard let points = used.value.integer,
+        let credit = try ID(used.name).flatMap({ try row(PointTransaction.self, $0) })
+      else { continue }
+      let end = credit.expiresAt.map { max($0, soonest) }
+      if let last = parts.last, last.end == end {
+        parts[parts.count - 1].points = try last.points.plus(points)
+      } else {
+        parts.append((points, end))
+      }
+    }
+    return parts
   }
 
   // MARK: For whom
@@ -230,6 +265,8 @@ extension Draft {
 
 /// Why a reward cannot be had.
 enum RewardLack: String {
+  /// The clinic does not serve this customer at the moment; what they have stays theirs.
+  case frozen
   case inactive
   case notYet = "not_yet"
   case over
@@ -249,10 +286,15 @@ enum RewardLack: String {
     case .limit: details["limit"] = reward.perCustomerLimit.map(JSON.integer) ?? .null
     case .notYet: details["valid_from"] = .instant(reward.validFrom)
     case .over: details["valid_until"] = .instant(reward.validUntil)
-    case .inactive, .soldOut: break
+    case .frozen, .inactive, .soldOut: break
     }
     return Refusal(.couponUnavailable, "This reward cannot be had.", details: .object(details))
   }
+}
+
+extension Customer {
+  /// Whoever is blacklisted can pay and be paid back, and earns as ever, but neither redeems nor uses coupons.
+  var isFrozen: Bool { status == .blacklisted }
 }
 
 extension LoyaltyReward {

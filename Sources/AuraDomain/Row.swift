@@ -6,6 +6,7 @@ package enum Table: String, Sendable, CaseIterable {
   case workflowEvents = "workflow_events"
   case automationRules = "automation_rules"
   case loyaltyProfiles = "loyalty_profiles"
+  case loyaltyMonths = "loyalty_months"
   case pointTransactions = "point_transactions"
   case pointCredits = "point_credits"
   case achievements
@@ -57,7 +58,6 @@ package protocol ColumnVisitor {
   mutating func column(_ name: StaticString, _ value: inout Instant)
   mutating func column(_ name: StaticString, _ value: inout Instant?)
   mutating func column(_ name: StaticString, _ value: inout JSON)
-  mutating func column(_ name: StaticString, _ value: inout JSON?)
   /// A value outside the enumeration; only a database that another program wrote can cause it.
   mutating func unknownCase(_ name: StaticString, _ text: String)
 }
@@ -144,10 +144,6 @@ private struct JSONColumns: ColumnVisitor {
   mutating func column(_ name: StaticString, _ value: inout JSON) {
     writer.name(name)
     writer.value(value)
-  }
-  mutating func column(_ name: StaticString, _ value: inout JSON?) {
-    writer.name(name)
-    if let value { writer.value(value) } else { writer.null() }
   }
   mutating func unknownCase(_ name: StaticString, _ text: String) {}
 }

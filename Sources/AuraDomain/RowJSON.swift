@@ -40,7 +40,6 @@ private struct ReadJSON: ColumnVisitor {
   mutating func column(_ name: StaticString, _ value: inout Instant) { add(name, .instant(value)) }
   mutating func column(_ name: StaticString, _ value: inout Instant?) { add(name, .instant(value)) }
   mutating func column(_ name: StaticString, _ value: inout JSON) { add(name, value) }
-  mutating func column(_ name: StaticString, _ value: inout JSON?) { add(name, value ?? .null) }
   mutating func unknownCase(_ name: StaticString, _ text: String) {}
 }
 
@@ -73,8 +72,5 @@ private struct WriteJSON: ColumnVisitor {
     if let json = self.value(name) { value = json.integer.map(Instant.init(milliseconds:)) }
   }
   mutating func column(_ name: StaticString, _ value: inout JSON) { if let json = self.value(name) { value = json } }
-  mutating func column(_ name: StaticString, _ value: inout JSON?) {
-    if let json = self.value(name) { value = json == .null ? nil : json }
-  }
   mutating func unknownCase(_ name: StaticString, _ text: String) {}
 }

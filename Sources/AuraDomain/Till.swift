@@ -39,7 +39,7 @@ package struct RefundSale: Sendable, Equatable {
 
 extension Draft {
   mutating func createSale(_ command: CreateSale) throws -> JSON {
-    let customer = try customer(command.customer)
+    let customer = try presentCustomer(command.customer)
     guard !command.items.isEmpty else {
       throw Refusal(.badRequest, "What is sold?", details: ["path": "args.items", "problem": "is missing"])
     }
@@ -70,7 +70,7 @@ extension Draft {
     sale.totalSt = subtotal - command.discountSt
     sale.createdBy = actor.user
     insert(sale)
-    return outcome(sale)
+    return try applyByItself(to: sale) ?? outcome(sale)
   }
 
   /// The money is there: the coupon is used, the spend counts, the points come.
@@ -93,7 +93,7 @@ extension Draft {
           "basis": "bill",
         ])
     }
-    let rate = try earnRate(of: sale.customerID, without: 0)
+    let rate = try earnRate(of: sale.customerID)
     let paid = try update(sale) { [now] row in
       row.paymentStatus = .paid
       row.paymentMethod = command.method
@@ -113,7 +113,7 @@ extension Draft {
         "amount_st": .integer(paid.paidSt), "payment_method": .word(command.method),
         "customer_name": .string(try customer(sale.customerID).fullName),
       ], roles: .leaders, customer: sale.customerID)
-    try changeSpend(of: sale.customerID, by: paid.paidSt, for: paid)
+    try changeSpend(by: paid.paidSt, of: paid, because: paid.id)
     let earned = try earn(paid, net: paid.paidSt, rate)?.amount ?? 0
     try evaluateAchievements(of: sale.customerID)
     return outcome(

@@ -67,6 +67,7 @@ extension Draft {
       return ["fired": .bool(try closeIfQuiet(workflow))]
     case .pointsExpiry: return ["fired": .bool(try fireExpiry(timer))]
     case .couponRelease: return ["fired": .bool(try fireCouponRelease(timer))]
+    case .tierReview: return ["fired": .bool(try fireTierReview(timer))]
     case .birthday: return ["fired": .bool(try fireBirthday(timer))]
     case .followUp: return ["fired": .bool(try fireFollowUp(timer))]
     case .pointsExpiring: return ["fired": .bool(try firePointsExpiring(timer))]

@@ -77,6 +77,9 @@ package struct Scope: Sendable, Hashable {
   /// Which command of whom caused a commit is the clinic's own affair.
   package var seesCauses: Bool { kind.isStaff }
 
+  /// Beauticians do not see what customers pay, nor a tier's progress, which is the spend by another name.
+  package var seesMoney: Bool { kind != .beautician }
+
   /// The columns of a table that this scope never sees.
   package func hidden(in table: Table) -> [StaticString] {
     switch kind {
@@ -85,6 +88,8 @@ package struct Scope: Sendable, Hashable {
     case .beautician:
       switch table {
       case .posTransactions: ["items", "subtotal_st", "discount_st", "tax_st", "total_st", "paid_st"]
+      case .loyaltyProfiles: ["tier_progress_bp", "total_spent_st", "average_spend_st"]
+      case .customerCoupons: ["discount_st"]
       case .workflowActions: ["data"]
       case .workflowStates: ["treatment_plan"]
       default: []

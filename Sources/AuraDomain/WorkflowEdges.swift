@@ -182,6 +182,8 @@ extension Draft {
     } effects: { draft, after, record in
       try draft.finishTasks(TaskType.allCases, of: after, as: .cancelled)
       draft.cancelTimer(QuietPeriod.dedupe(after.id))
+      // A coupon goes with the money: what is paid back gives it back, what stays with the clinic, as a credit or as
+      // forfeit, keeps it used.
       if command.settlement == .refund {
         record.data["refunds"] = .array(try sales.map { .id(try draft.refund($0).id) })
       }
@@ -232,7 +234,7 @@ extension Draft {
     // Where the money went back, it has to be paid again.
     let isPaid = try !paidSales(of: workflow.id).isEmpty
     let wasPaid = !stage.isBeforePayment
-    if wasPaid && !isPaid && last.data["settlement"] == "refund" {
+    if wasPaid && !isPaid {
       if workflow.treatmentPlan["total_st"] != nil {
         stage = .proposalSent
       } else {

@@ -31,6 +31,7 @@ package struct Demo: Sendable {
   /// Whom the cases need, by what they are.
   struct Cast: Sendable {
     var clinic: ID
+    var owner: ID
     var sales: Person
     var beauticians: [Person]
     var treatments: [String: ID]
@@ -130,7 +131,7 @@ package struct Demo: Sendable {
       let treatments = try reader.clinicRows(clinic).rows(Treatment.self, Selection())
       let names = treatments.compactMap { row in row.names["en"]?.string.map { ($0, row.id) } }
       return Cast(
-        clinic: clinic, sales: people[2], beauticians: Array(people[3...]),
+        clinic: clinic, owner: owner.id, sales: people[2], beauticians: Array(people[3...]),
         treatments: Dictionary(names) { first, _ in first })
     }
   }
@@ -140,6 +141,11 @@ package struct Demo: Sendable {
   private func fill() throws {
     guard let cast = try cast() else { return }
     defer { store.setClock(now) }
+    let loyalty = DemoLoyalty(cast: cast) { user, command, key in
+      try store.run(command, clinic: cast.clinic, as: user, key: key)
+    }
+    store.setClock(now - .hours(3))
+    try loyalty.openCatalogue()
     var workflows: [String: ID] = [:]
     var refused: Set<String> = []
     for (story, number) in DemoStory.inOrder where !refused.contains(story.name) {
@@ -156,6 +162,10 @@ package struct Demo: Sendable {
         refused.insert(story.name)
       }
     }
+    store.setClock(now - .minutes(5))
+    if let treated = workflows["nat"], let customer = try customer(of: treated, cast) {
+      try loyalty.goShopping(treated, customer: customer)
+    }
     store.setClock(now)
     _ = try store.write { scope in
       try scope.commit(clinic: cast.clinic) { draft in
@@ -163,5 +173,9 @@ package struct Demo: Sendable {
         try draft.update(clinic) { $0.settings.set("demo", "complete") }
       }
     }
+  }
+
+  private func customer(of workflow: ID, _ cast: Cast) throws -> ID? {
+    try store.read { try $0.clinicRows(cast.clinic).row(Workflow.self, workflow)?.customerID }
   }
 }

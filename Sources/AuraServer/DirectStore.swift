@@ -2,6 +2,7 @@ import AuraDomain
 import AuraSodium
 import AuraStore
 import AuraThreads
+import Logging
 import Synchronization
 
 /// The store of a folder, opened by a command of the command line instead of a hub and used one step at a time: each
@@ -30,6 +31,8 @@ package final class DirectStore: Sendable {
     var configuration = StoreConfiguration(directory: directory, clock: { clock.now }, decide: decide)
     configuration.readers = 1
     configuration.firesTimers = firesTimers
+    let log = Logger(label: "store")
+    configuration.report = { log.error("\($0)") }
     store = try Store(configuration: configuration)
     store.start { batch in
       for (origin, outcome) in batch.outcomes {

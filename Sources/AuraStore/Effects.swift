@@ -111,6 +111,5 @@ private struct OwnerColumn: ColumnVisitor {
   mutating func column(_ name: StaticString, _ value: inout Instant) {}
   mutating func column(_ name: StaticString, _ value: inout Instant?) {}
   mutating func column(_ name: StaticString, _ value: inout JSON) {}
-  mutating func column(_ name: StaticString, _ value: inout JSON?) {}
   mutating func unknownCase(_ name: StaticString, _ text: String) {}
 }

@@ -275,16 +275,6 @@ private struct ColumnReader: ColumnVisitor {
     let column = next()
     if let json = json(column) { value = json } else { blame(name, column) }
   }
-  mutating func column(_ name: StaticString, _ value: inout JSON?) {
-    let column = next()
-    if statement.isNull(column) {
-      value = nil
-    } else if let json = json(column) {
-      value = json
-    } else {
-      blame(name, column)
-    }
-  }
   mutating func unknownCase(_ name: StaticString, _ text: String) {
     if fault == nil { fault = (name, text) }
   }
@@ -332,9 +322,6 @@ private struct Binder: ColumnVisitor {
     if let value { statement.bind(value.milliseconds, at: next()) } else { null() }
   }
   mutating func column(_ name: StaticString, _ value: inout JSON) { statement.bind(json: value, at: next()) }
-  mutating func column(_ name: StaticString, _ value: inout JSON?) {
-    if let value { statement.bind(json: value, at: next()) } else { null() }
-  }
   mutating func unknownCase(_ name: StaticString, _ text: String) {}
 }
 
@@ -370,7 +357,6 @@ private struct ColumnCells: ColumnVisitor {
     cells.append(value.map { .integer($0.milliseconds) } ?? .null)
   }
   mutating func column(_ name: StaticString, _ value: inout JSON) { cells.append(.json(value)) }
-  mutating func column(_ name: StaticString, _ value: inout JSON?) { cells.append(value.map(Cell.json) ?? .null) }
   mutating func unknownCase(_ name: StaticString, _ text: String) {}
 }
 

@@ -145,7 +145,6 @@ struct RowPrinter: Sendable {
     mutating func column(_ name: StaticString, _ value: inout Instant) { kinds.append(.integer) }
     mutating func column(_ name: StaticString, _ value: inout Instant?) { kinds.append(.integer) }
     mutating func column(_ name: StaticString, _ value: inout JSON) { kinds.append(.json) }
-    mutating func column(_ name: StaticString, _ value: inout JSON?) { kinds.append(.json) }
     mutating func unknownCase(_ name: StaticString, _ text: String) {}
   }
 }

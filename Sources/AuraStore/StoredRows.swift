@@ -7,6 +7,7 @@ struct StoredRows: ClinicRows {
   let clinicID: ID
 
   private static let activeUser: SQL = "SELECT 1 FROM users WHERE id = $1 AND status = 'active'"
+  private static let userByEmail: SQL = "SELECT id FROM users WHERE email = $1 AND status = 'active'"
   private static let counter: SQL = "SELECT value FROM sys_counters WHERE clinic_id = $1 AND name = $2"
 
   private static let undo: SQL = "SELECT undo FROM sys_undos WHERE clinic_id = $1 AND workflow_id = $2"
@@ -57,5 +58,9 @@ struct StoredRows: ClinicRows {
 
   func userExists(_ id: ID) throws -> Bool {
     try session.first(Self.activeUser, .id(id)) { $0.integer(0) } != nil
+  }
+
+  func activeUser(email: String) throws -> ID? {
+    try session.first(Self.userByEmail, .text(email)) { $0.id(0) } ?? nil
   }
 }

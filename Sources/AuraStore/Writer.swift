@@ -244,6 +244,7 @@ package final class Writer {
       } catch let refusal as Refusal where !refusal.code.isTemporary {
         try undo(session)
         try Timers.cancel(session, clinic: timer.clinic, dedupe: timer.planned.dedupe)
+        configuration.report("timer \(timer.planned.dedupe) in clinic \(timer.clinic) was refused: \(refusal.message)")
         return Outcome(key: request.key, duplicate: false, result: .failure(refusal))
       }
     } catch {

@@ -61,13 +61,16 @@ extension Command {
       "revokeMembership",
       { (a) throws(Refusal) in .revokeMembership(RevokeMembership(staff: try a.id("staffId"), reason: try a.reason())) }
     ),
+    ("linkCustomer", { (a) throws(Refusal) in .linkCustomer(try a.linkCustomer()) }),
+    ("unlinkCustomer", { (a) throws(Refusal) in .unlinkCustomer(customer: try a.id("customerId")) }),
   ]
 }
 
 extension Query {
   package static let names = [
     "workflowHistory", "clinicWorkflows", "myTasks", "staff", "treatments", "me", "loyaltyProfile", "rewards",
-    "pointHistory", "coupons", "followUpRules", "followUpTemplates", "followUps", "followUpResults", "dryRunFollowUp",
+    "pointHistory", "coupons", "loyaltySettings", "followUpRules", "followUpTemplates", "followUps", "followUpResults",
+    "dryRunFollowUp",
     "preferences",
     "automationRules", "automationRuns", "dryRunAutomation", "unreadCount",
   ]
@@ -97,6 +100,7 @@ extension Query {
     case "automationRuns": query = .automationRuns(try a.automationRuns())
     case "dryRunAutomation": query = .dryRunAutomation(try a.dryRunAutomation())
     case "unreadCount": query = .unreadCount
+    case "loyaltySettings": query = .loyaltySettings
     default: throw Refusal(.unknownCommand, "There is no query \(name.prefix(64)).", details: ["path": "name"])
     }
     try a.finish()
@@ -346,6 +350,19 @@ extension Arguments {
       user: try id("userId"), role: try word("role", Role.self, aliases: Alias.roles),
       isFrontDesk: try flag("frontDesk") ?? false,
       skills: try texts("skills", countMax: 50, bytesMax: Size.word) ?? [])
+  }
+
+  /// `"userId"` or `"email"`, one of them.
+  fileprivate mutating func linkCustomer() throws(Refusal) -> LinkCustomer {
+    let customer = try id("customerId")
+    let user = try optionalID("userId")
+    let email = try optionalText("email", bytesMax: 320)
+    switch (user, email) {
+    case (let user?, nil): return LinkCustomer(customer: customer, account: .user(user))
+    case (nil, let email?): return LinkCustomer(customer: customer, account: .email(email))
+    case (nil, nil): throw bad("userId", "a user or an address is expected")
+    case (_?, _?): throw bad("email", "the same as userId; give one of them")
+    }
   }
 
   fileprivate mutating func changeRole() throws(Refusal) -> ChangeRole {

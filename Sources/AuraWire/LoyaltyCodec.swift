@@ -30,6 +30,9 @@ extension Command {
     ),
     ("awardPoints", { (a) throws(Refusal) in .awardPoints(try a.awardPoints()) }),
     ("recordReview", { (a) throws(Refusal) in .recordReview(workflow: try a.id("workflowId", or: "journeyId")) }),
+    (
+      "updateLoyaltySettings", { (a) throws(Refusal) in .updateLoyaltySettings(try a.loyaltySettings()) }
+    ),
     ("createSale", { (a) throws(Refusal) in .createSale(try a.createSale()) }),
     (
       "applyCoupon",
@@ -76,6 +79,7 @@ extension Arguments {
     reward.validUntil = try optionalInstant("validUntil")
     reward.couponDays = try optionalInteger("couponDays", in: 1...3_650)
     reward.stackable = try flag("stackable")
+    reward.autoApply = try flag("autoApply")
     if isNew {
       if reward.name == nil { throw bad("name", "is missing") }
       if reward.type == nil { throw bad("type", "is missing") }
@@ -111,6 +115,18 @@ extension Arguments {
       customer: try id("customerId"), points: try integer("points", in: 1...10_000),
       transaction: try text("transactionId", bytesMax: Size.word),
       description: try optionalText("description", bytesMax: Size.name))
+  }
+
+  /// Any of the settings, each by its name: `"earnRateSt": 2000, "tierBasis": "points"`.
+  fileprivate mutating func loyaltySettings() throws(Refusal) -> LoyaltySettings.Change {
+    var change = LoyaltySettings.Change()
+    for number in LoyaltySettings.Number.allCases {
+      change.numbers[number] = try optionalInteger(number.rawValue, in: number.range)
+    }
+    change.tierBasis = try optionalWord("tierBasis", TierBasis.self)
+    try finish()
+    if change == LoyaltySettings.Change() { throw Self.bad("args", "something to change is expected") }
+    return change
   }
 
   /// `"items": [{"treatmentId", "name", "quantity", "priceSt"}], "discountSt"`

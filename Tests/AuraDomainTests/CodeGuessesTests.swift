@@ -28,6 +28,24 @@ import Testing
     }
   }
 
+  @Test func `is by name of a command, also of one that a stage stands for`() {
+    var payment = ConfirmPayment(step: WorkflowStep(user), amountSt: 1, method: .cash)
+    func transition() -> Command {
+      .transition(
+        Transition(
+          workflow: user, stage: .paymentConfirmed,
+          candidates: [
+            .init(action: .startTreatment, command: .failure(Refusal(.badRequest, "no"))),
+            .init(action: .confirmPayment, command: .success(.confirmPayment(payment))),
+          ]))
+    }
+    #expect(!Command.confirmPayment(payment).namesCode && !transition().namesCode)
+    payment.couponCode = "RWD-AAAAAAAA"
+    #expect(Command.confirmPayment(payment).namesCode && transition().namesCode)
+    #expect(Command.applyCoupon(sale: user, code: "RWD-AAAAAAAA").namesCode)
+    #expect(!Command.removeCoupon(sale: user).namesCode)
+  }
+
   @Test func `is told from a coupon that cannot be used now`() throws {
     let it = try LoyaltyWorld()
     let code = try it.world.code(it.ten, it.customer)

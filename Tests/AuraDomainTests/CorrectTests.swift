@@ -31,29 +31,47 @@ import Testing
     #expect(world.refusal(undo(w), as: .o1)?.code == .invalidTransition)
   }
 
-  @Test func `at completing stays once points have followed`() throws {
+  @Test func `at completing stays: the visit counts, whether or not it has brought points`() throws {
     let world = World()
     let w = try world.treated()
-    #expect(world.refusal(undo(w), as: .b1)?.details["followed_by"] == "points")
+    #expect(world.refusal(undo(w), as: .b1)?.details["last_action"] == "complete_treatment")
+    // What costs nothing and has no bonus brings no points.
+    let free = world.addTreatment("ปรึกษา", "Consultation", priceSt: 0) { $0.completionBonus = 0 }
+    let v = try world.lead("Nok", phone: "0899999999", treatment: free)
+    try world.run(.confirmPayment(world.payment(v, at: world.now, amountSt: 0)), as: .s1)
+    try world.run(.start(v), as: .b1)
+    try world.run(.complete(v), as: .b1)
+    #expect(world.refusal(undo(v), as: .b1)?.code == .invalidTransition)
+    #expect(try world.workflow(v).currentStage == .treatmentCompleted)
+    #expect(try world.profile(try world.workflow(v).customerID).totalVisits == 1)
+  }
+
+  @Test func `at a message is taken back though points came between it and the move before`() throws {
+    let world = World()
+    let w = try world.treated()
+    world.now = world.now + .minutes(1)
+    try world.run(.recordReview(workflow: w), as: .o1)
+    world.now = world.now + .minutes(1)
+    try world.run(.sendFollowUp(SendFollowUp(step: WorkflowStep(w))), as: .s1)
+    try world.run(undo(w), as: .s1)
     #expect(try world.workflow(w).currentStage == .treatmentCompleted)
   }
 
-  @Test func `at completing is taken back, and what it had made is gone`() throws {
+  @Test func `at a check-in keeps its points, unless the customer does not come`() throws {
     let world = World()
-    // What costs nothing and has no bonus brings no points.
-    let free = world.addTreatment("ปรึกษา", "Consultation", priceSt: 0) { $0.completionBonus = 0 }
-    let w = try world.lead(treatment: free)
-    try world.run(.confirmPayment(world.payment(w, at: world.now, amountSt: 0)), as: .s1)
-    try world.run(.start(w), as: .b1)
-    try world.run(.complete(w), as: .b1)
-    try world.run(undo(w), as: .b1)
-    #expect(try world.workflow(w).currentStage == .inTreatment)
-    #expect(try world.performTask(w).status == .inProgress)
-    #expect(try world.performTask(w).startedAt == World.start)
-    #expect(try world.performTask(w).completedAt == nil)
-    #expect(world.tasks(.followUpUpsell, of: w).map(\.status) == [.cancelled])
-    try world.run(.complete(w), as: .b1)
-    #expect(world.rows.all(JourneyEvent.self).filter { $0.eventType == .treatmentCompleted }.count == 2)
+    let at = World.start + .hours(1)
+    let w = try world.scheduled(at: at)
+    let customer = try world.workflow(w).customerID
+    let before = try world.profile(customer).availablePoints
+    try world.run(.checkIn(WorkflowStep(w)), as: .s1)
+    try world.run(undo(w), as: .s1)
+    try world.run(.checkIn(WorkflowStep(w)), as: .s1)
+    #expect(try world.profile(customer).availablePoints == before + 10)
+    try world.run(undo(w), as: .s1)
+    world.now = at + .minutes(20)
+    try world.run(.noShow(WorkflowStep(w)), as: .s1)
+    #expect(try world.profile(customer).availablePoints == before)
+    #expect(try world.profile(customer).totalPoints == before)
   }
 
   @Test func `at a no-show gives slot and task back`() throws {
@@ -105,7 +123,7 @@ import Testing
 
   @Test func `is not taken back once points or a message followed`() throws {
     let world = World()
-    let w = try world.treated()
+    let w = try world.followedUp()
     var posting = PointTransaction()
     posting.id = world.newID()
     posting.workflowID = w

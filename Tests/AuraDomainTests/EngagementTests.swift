@@ -129,6 +129,82 @@ import Testing
     #expect(try world.profile(friend).successfulReferrals == 1)
   }
 
+  @Test func `thank for nobody whose first visit was paid back whole`() throws {
+    let world = World()
+    let friend = try visit(world)
+    let code = try world.profile(friend).referralCode
+    try world.advance(.hours(2))
+    let newcomer = try visit(world, "Nok", phone: "0822222222", code: code)
+    let sale = try #require(world.rows.of(PosTransaction.self, customer: newcomer).first)
+    try world.giveBack(sale.id, baht: 4_999)
+    #expect(try world.profile(friend).successfulReferrals == 1)
+    try world.giveBack(sale.id)
+    #expect(
+      world.ledger(friend).suffix(2) == [
+        "referral:\(newcomer) +200 bonus", "refund:referral:\(newcomer) -200 refund",
+      ])
+    let profile = try world.profile(friend)
+    #expect((profile.successfulReferrals, profile.totalPoints, profile.availablePoints) == (0, 650, 650))
+    // Once per person, there and back.
+    try world.advance(.hours(2))
+    _ = try visit(world, "Nok", phone: "0822222222")
+    let again = try #require(world.rows.of(PosTransaction.self, customer: newcomer).last { $0.type == .sale })
+    try world.giveBack(again.id)
+    #expect(try world.profile(friend).availablePoints == 650)
+    #expect(try world.profile(newcomer).availablePoints == 100)
+  }
+
+  @Test func `count a friend without a bonus too, and take that back`() throws {
+    let world = World()
+    try world.set([.referralBonus: 0])
+    let friend = try visit(world)
+    try world.advance(.hours(2))
+    let newcomer = try visit(world, "Nok", phone: "0822222222", code: try world.profile(friend).referralCode)
+    #expect(try world.profile(friend).successfulReferrals == 1)
+    let sale = try #require(world.rows.of(PosTransaction.self, customer: newcomer).first)
+    try world.giveBack(sale.id)
+    #expect(try world.profile(friend).successfulReferrals == 0)
+    #expect(world.ledger(friend).count == 3)
+  }
+
+  @Test func `greet a newcomer in their language`() throws {
+    let world = World()
+    let friend = try visit(world)
+    for (name, phone, language, text) in [
+      ("Nok", "0822222222", Language.th, "ของขวัญต้อนรับ: "), ("Ann", "0833333333", .en, "Welcome gift: "),
+    ] {
+      var lead = Initialize(customer: CustomerDetails(name: name, phone: phone))
+      lead.customer.referralCode = try world.profile(friend).referralCode
+      lead.customer.language = language
+      let customer = try #require(try world.run(.initialize(lead), as: .s1)["customerId"]?.id)
+      #expect(world.lastTold(customer)?.hasPrefix(text) == true)
+    }
+  }
+
+  @Test func `are two hundred achievements at a time`() throws {
+    let world = World()
+    for number in 0..<200 { _ = try achievement(world, "A\(number)", ["visitCount": .integer(number + 100)]) }
+    var details = AchievementDetails()
+    details.name = "one more"
+    details.conditions = ["visitCount": 1]
+    let refused = try #require(world.refusal(.createAchievement(details), as: .o1))
+    #expect(refused.code == .tooLarge)
+    #expect(refused.details["limit"] == 200)
+    details.isActive = false
+    let resting = try #require(try world.run(.createAchievement(details), as: .o1)["achievementId"]?.id)
+    var wake = AchievementDetails()
+    wake.isActive = true
+    #expect(world.refusal(.updateAchievement(achievement: resting, wake), as: .o1)?.code == .tooLarge)
+    let other = try #require(world.rows.all(Achievement.self).first { $0.isActive }?.id)
+    // One that is in use can be changed.
+    try world.run(.updateAchievement(achievement: other, wake), as: .o1)
+    var rest = AchievementDetails()
+    rest.isActive = false
+    try world.run(.updateAchievement(achievement: other, rest), as: .o1)
+    try world.run(.updateAchievement(achievement: resting, wake), as: .o1)
+    #expect(try world.profile(visit(world)).has(resting))
+  }
+
   @Test func `thank for ten friends a month`() throws {
     let world = World()
     let friend = try visit(world)

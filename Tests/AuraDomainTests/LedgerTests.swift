@@ -10,10 +10,10 @@ import Testing
       (90_000_000, .diamond, 10_000),
     ]
     for (spent, tier, progress) in baht {
-      #expect(Tier.of(spentSt: spent * 100) == tier)
-      #expect(tier.progressBp(spentSt: spent * 100) == progress)
+      #expect(Tier.of(spent * 100, by: .spend) == tier)
+      #expect(tier.progressBp(spent * 100, by: .spend) == progress)
     }
-    #expect(Tier.of(spentSt: 999_999) == .bronze)
+    #expect(Tier.of(999_999, by: .spend) == .bronze)
     #expect(Tier.allCases.map(\.multiplierBp) == [10_000, 11_000, 12_500, 15_000, 20_000])
   }
 
@@ -155,6 +155,21 @@ import Testing
     let profile = try world.profile(customer)
     #expect((profile.availablePoints, profile.totalPoints, profile.totalSpentSt) == (100, 100, 0))
     #expect((profile.currentTier, profile.tierProgressBp) == (.bronze, 0))
+  }
+
+  @Test func `gives one bonus for a case that is treated twice, and takes it back once`() throws {
+    let world = World()
+    let w = try world.treated()
+    let customer = try world.workflow(w).customerID
+    try world.run(.cancel(w, .refund), as: .o1)
+    try world.run(.reopen(WorkflowStep(w, reason: "again")), as: .o1)
+    try world.run(.confirmPayment(world.payment(w, at: world.now + .hours(2))), as: .s1)
+    try world.run(.start(w), as: .b1)
+    try world.run(.complete(w), as: .b1)
+    try world.run(.cancel(w, .refund), as: .o1)
+    #expect(
+      world.ledger(customer).map { $0.split(separator: " ")[1] } == ["+100", "+500", "+50", "-550", "+500", "-500"])
+    #expect(try world.profile(customer).availablePoints == 100)
   }
 
   @Test func `multiplies by the tier that a customer has without this sale`() throws {

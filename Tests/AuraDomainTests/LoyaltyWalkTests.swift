@@ -268,8 +268,8 @@ private struct LoyaltyWalk {
     let all = world.rows.of(PosTransaction.self, customer: profile.customerID)
     let spent = all.reduce(0) { $0 + ($1.type == .sale ? $1.paidSt : -$1.paidSt) }
     try demand(profile.totalSpentSt == spent, "spent \(profile.totalSpentSt), paid \(spent)")
-    try demand(profile.currentTier == Tier.of(spentSt: spent), "\(profile.currentTier) at \(spent)")
-    try demand(profile.tierProgressBp == profile.currentTier.progressBp(spentSt: spent), "progress")
+    try demand(profile.currentTier == Tier.of(spent, by: .spend), "\(profile.currentTier) at \(spent)")
+    try demand(profile.tierProgressBp == profile.currentTier.progressBp(spent, by: .spend), "progress")
     for sale in all where sale.type == .sale {
       // What is left of it has brought what it should.
       guard let earned = try posting("sale:\(sale.id):earn") else { continue }

@@ -56,6 +56,9 @@ final class MemoryRows: ClinicRows {
   func undo(_ workflow: ID) throws -> JSON? { undos[workflow] }
   func user(_ id: ID) throws -> User? { isKnown(id) ? try row(User.self, id) : nil }
   func userExists(_ id: ID) throws -> Bool { try row(User.self, id)?.status == .active }
+  func activeUser(email: String) throws -> ID? {
+    all(User.self).first { $0.email == email && $0.status == .active }?.id
+  }
 
   private func isKnown(_ user: ID) -> Bool {
     (tables[.clinicStaff] ?? [:]).values.contains { ($0 as? StaffMember)?.userID == user }
@@ -131,7 +134,8 @@ final class MemoryRows: ClinicRows {
     .taskQueue: ["workflow_id"], .workflowActions: ["workflow_id"], .workflowEvents: ["workflow_id"],
     .posTransactions: ["workflow_id", "parent_id", "customer_id"],
     .pointTransactions: ["workflow_id", "customer_id", "event_key"],
-    .pointCredits: ["customer_id", "transaction_id"], .loyaltyProfiles: ["customer_id", "referral_code"],
+    .loyaltyMonths: ["customer_id"], .pointCredits: ["customer_id", "transaction_id"],
+    .loyaltyProfiles: ["customer_id", "referral_code"],
     .loyaltyRedemptions: ["customer_id", "event_key", "code"], .customerCoupons: ["customer_id", "code"],
     .customerJourneyEvents: ["customer_id", "event_key"], .customerPreferences: ["customer_id"],
     .followupExecutions: ["customer_id", "workflow_id", "rule_id", "dedupe_key"], .workflowStates: ["customer_id"],
@@ -181,10 +185,17 @@ final class MemoryRows: ClinicRows {
         guard back <= sale.paidSt else { throw Broken(description: "more given back than paid") }
         byParent[sale.id] = back
       }
-    case let row as Customer: try unique(row, \.customerCode)
+    case let row as Customer:
+      try unique(row, \.customerCode)
+      if let user = row.userID, all(Customer.self).contains(where: { $0.id != row.id && $0.userID == user }) {
+        throw Broken(description: "two customers of one user")
+      }
     case let row as LoyaltyProfile:
       try unique(row, \.customerID)
       try unique(row, \.referralCode)
+    case let row as LoyaltyMonth:
+      try unique(row, \.customerAndMonth)
+      guard row.spentSt >= 0, row.points >= 0 else { throw Broken(description: "a month below nothing") }
     case let row as PointTransaction:
       try unique(row, \.eventKey)
       guard row.amount != 0, row.absorbed >= 0, row.expiresAt == nil || row.amount > 0 else {
@@ -256,6 +267,10 @@ final class MemoryRows: ClinicRows {
   private func reference<R: Row>(_ type: R.Type, _ id: ID?) throws {
     if let id, tables[R.table]?[id] == nil { throw Broken(description: "\(R.table.rawValue) has no \(id)") }
   }
+}
+
+extension LoyaltyMonth {
+  fileprivate var customerAndMonth: String { "\(customerID) \(month)" }
 }
 
 extension Selection {

@@ -34,6 +34,7 @@ import Testing
     setDuty              own    own         -     any    any    reason       -         -
     manageStaff          -      -           -     any    any    reason       -         -
     manageOwners         -      -           -     -      any    reason       -         -
+    linkCustomer         any    -           -     any    any    reason       -         -
     manageLoyalty        -      -           -     any    any    reason       -         -
     redeemReward         any    -           any   any    any    reason       own       -
     cancelRedemption     -      -           -     any    any    reason       own       -

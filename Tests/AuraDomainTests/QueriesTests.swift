@@ -53,10 +53,16 @@ import Testing
     #expect(seen["actions"]?.array?.allSatisfy { $0["data"] == nil } == true)
     #expect(seen["workflow"]?["treatment_plan"] == nil)
     #expect(seen["workflow"]?["current_stage"] == "treatment_completed")
+    let customer = try world.workflow(w).customerID
+    let standing = try world.ask(.loyaltyProfile(customer: customer), as: .b1)
+    #expect(standing["availablePoints"] == 650)
+    for name in ["totalSpentSt", "averageSpendSt", "tierProgressBp"] { #expect(standing[name] == .null, "\(name)") }
+    #expect(standing["nextTier"]?["missingSt"] == .null)
+    #expect(try world.ask(.loyaltyProfile(customer: customer), as: .s1)["totalSpentSt"] == 500_000)
     let full = try world.ask(.workflowHistory(workflow: w), as: .s1)
     #expect(full["actions"]?.array?[1]["data"]?["amount_st"] == 500_000)
     #expect(full["actions"]?.array?.allSatisfy { $0["data"]?["undo"] == nil } == true)
-    world.customerID = try world.workflow(w).customerID
+    world.customerID = customer
     #expect(throws: Refusal.self) { try world.ask(.workflowHistory(workflow: w), as: .customer) }
     #expect(throws: Refusal.self) { try world.ask(.workflowHistory(workflow: world.newID()), as: .o1) }
     // A super admin reads without a reason: it is the changes that need one.

@@ -90,6 +90,91 @@ extension World {
     #expect(world.refusal(.redeemReward(reward: world.newID(), customer: it.customer), as: .s1)?.code == .notFound)
   }
 
+  @Test func `are two hundred at a time`() throws {
+    let world = World()
+    for number in 0..<200 { _ = try world.reward("R\(number)", cost: 10) }
+    var details = RewardDetails()
+    details.name = "one more"
+    details.type = .discountPercentage
+    details.percentBp = 1
+    details.pointsCost = 1
+    #expect(world.refusal(.createReward(details), as: .o1)?.code == .tooLarge)
+    details.isActive = false
+    let resting = try #require(try world.run(.createReward(details), as: .o1)["rewardId"]?.id)
+    var wake = RewardDetails()
+    wake.isActive = true
+    #expect(world.refusal(.updateReward(reward: resting, wake), as: .o1)?.details["limit"] == 200)
+  }
+
+  @Test func `rest for whoever the clinic does not serve, and are there again afterwards`() throws {
+    let it = try LoyaltyWorld()
+    let world = it.world
+    let code = try world.code(try world.reward("small", cost: 50), it.customer)
+    func become(_ status: CustomerStatus) throws {
+      var row = try #require(try world.rows.row(Customer.self, it.customer))
+      row.status = status
+      world.rows.put(row)
+    }
+    try become(.blacklisted)
+    let refused = try #require(world.refusal(.redeemReward(reward: it.ten, customer: nil), as: .customer))
+    #expect(refused.code == .couponUnavailable)
+    #expect(refused.details["reason"] == "frozen")
+    let shown = try world.ask(.rewards(customer: nil), as: .customer)["rewards"]?.array
+    #expect(shown?.allSatisfy { $0["locked"] == "frozen" } == true)
+    let sale = try world.bill(it.customer, 100_000)
+    #expect(world.refusal(.applyCoupon(sale: sale, code: code), as: .s1)?.details["reason"] == "frozen")
+    // Money is taken and given back as ever, with its points.
+    #expect(try world.pay(sale)["pointsAwarded"] == 100)
+    #expect(try world.rows.row(Customer.self, it.customer)?.status == .blacklisted)
+    try world.giveBack(sale)
+    #expect(try world.profile(it.customer).availablePoints == 600)
+    try become(.active)
+    _ = try world.code(it.ten, it.customer)
+  }
+
+  @Test func `begin with nobody who was made anonymous, but money and points still go back`() throws {
+    let it = try LoyaltyWorld()
+    let world = it.world
+    let redemption = try #require(
+      try world.run(.redeemReward(reward: try world.reward("small", cost: 50), customer: it.customer), as: .s1)[
+        "redemptionId"]?.id)
+    let sale = try world.bill(it.customer, 100_000)
+    _ = try world.pay(sale)
+    var row = try #require(try world.rows.row(Customer.self, it.customer))
+    row.anonymizedAt = world.now
+    world.rows.put(row)
+    let vip = AchievementDetails()
+    var named = vip
+    named.name = "VIP"
+    named.conditions = ["visitCount": 1]
+    let achievement = try #require(try world.run(.createAchievement(named), as: .o1)["achievementId"]?.id)
+    for command in [
+      Command.redeemReward(reward: it.ten, customer: it.customer),
+      .createSale(CreateSale(customer: it.customer, items: [.init(name: "x", priceSt: 5)])),
+      .awardPoints(AwardPoints(customer: it.customer, points: 5, transaction: "t")),
+      .unlockAchievement(achievement: achievement, customer: it.customer, override: false),
+    ] {
+      let refused = world.refusal(command, as: .o1)
+      #expect(refused?.code == .notFound)
+      #expect(refused?.details["problem"] == "anonymous")
+    }
+    try world.giveBack(sale)
+    try world.run(.cancelRedemption(redemption: redemption), as: .o1)
+    #expect(try world.profile(it.customer).availablePoints == 650)
+  }
+
+  @Test func `that are no longer offered can still be given back`() throws {
+    let it = try LoyaltyWorld()
+    let redeemed = try it.world.run(.redeemReward(reward: it.ten, customer: nil), as: .customer)
+    let id = try #require(redeemed["redemptionId"]?.id)
+    var rest = RewardDetails()
+    rest.isActive = false
+    rest.maxRedemptions = 1
+    try it.world.run(.updateReward(reward: it.ten, rest), as: .o1)
+    #expect(try it.world.run(.cancelRedemption(redemption: id), as: .customer)["availablePoints"] == 650)
+    #expect(try it.world.rows.row(LoyaltyReward.self, it.ten)?.currentRedemptions == 0)
+  }
+
   @Test func `end with the clinic's day`() throws {
     let it = try LoyaltyWorld()
     let calendar = ClinicCalendar(timezone: "Asia/Bangkok")
@@ -114,7 +199,8 @@ extension World {
   @Test func `that are unused can be given back: points return for 30 days at least`() throws {
     let it = try LoyaltyWorld()
     let world = it.world
-    let redeemed = try world.run(.redeemReward(reward: it.ten, customer: nil), as: .customer)
+    let lasting = try world.reward("lasting", cost: 500) { $0.couponDays = 1_000 }
+    let redeemed = try world.run(.redeemReward(reward: lasting, customer: nil), as: .customer)
     let id = try #require(redeemed["redemptionId"]?.id)
     let cancel = Command.cancelRedemption(redemption: id)
     world.now = world.now + .hours(25)

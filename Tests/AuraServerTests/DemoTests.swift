@@ -15,6 +15,11 @@ import Testing
     var tasks = 0
     var people: [String] = []
     var commits = 0
+    /// Points, and what is open at the till, by customer.
+    var points: [String: Int] = [:]
+    var openBills: [String: Int] = [:]
+    var rewards = 0
+    var achievements = 0
   }
 
   private static func withFolder(_ body: (String) throws -> Void) throws {
@@ -38,6 +43,16 @@ import Testing
       contents.actions = try rows.rows(WorkflowAction.self, Selection()).count
       contents.tasks = try rows.rows(AuraDomain.Task.self, Selection()).count
       contents.people = try rows.rows(StaffMember.self, Selection()).map(\.role.rawValue).sorted()
+      for profile in try rows.rows(LoyaltyProfile.self, Selection()) {
+        let customer = try #require(try rows.row(Customer.self, profile.customerID))
+        contents.points[customer.fullName] = profile.availablePoints
+      }
+      for sale in try rows.rows(PosTransaction.self, Selection()) where sale.paymentStatus == .pending {
+        let customer = try #require(try rows.row(Customer.self, sale.customerID))
+        contents.openBills[customer.fullName] = sale.totalSt
+      }
+      contents.rewards = try rows.rows(LoyaltyReward.self, Selection()).count
+      contents.achievements = try rows.rows(Achievement.self, Selection()).count
       contents.commits = try reader.head(clinic: clinic)
       return contents
     }
@@ -58,6 +73,11 @@ import Testing
       #expect(contents.customers == 8)
       #expect(contents.people == ["clinic_admin", "clinic_owner", "clinic_staff", "clinic_staff", "sales_staff"])
       #expect(contents.tasks > 0)
+      #expect((contents.rewards, contents.achievements) == (4, 9))
+      #expect(contents.points["มะลิ แก้วใส"] == 100)
+      // 100 welcome, 500 and 50 for the treatment, 100 for the first purchase, 50 review, 120 for the cream, less 500.
+      #expect(contents.points["ณัฐกานต์ พรหมดี"] == 420)
+      #expect(contents.openBills == ["ณัฐกานต์ พรหมดี": 171_000])
     }
   }
 

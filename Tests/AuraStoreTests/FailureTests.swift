@@ -76,6 +76,7 @@ import Testing
     func undo(_ workflow: ID) throws -> JSON? { nil }
     func user(_ id: ID) throws -> User? { nil }
     func userExists(_ id: ID) throws -> Bool { false }
+    func activeUser(email: String) throws -> ID? { nil }
   }
 
   @Test func `a commit that failed acknowledges nothing, stops the store, and is not tried again`() throws {

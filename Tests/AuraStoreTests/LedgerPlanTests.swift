@@ -54,6 +54,25 @@ import Testing
         "a coupon's redemption", "redemption_id=?",
         try plan(CustomerCoupon.self, Selection(.equal("redemption_id", id), limit: 1))
       ),
+      (
+        "a customer's last months", "customer_id=? AND month>?",
+        try plan(
+          LoyaltyMonth.self,
+          Selection(
+            .equal("customer_id", id), .atLeast("month", .integer(202_602)), order: [.ascending("month")]))
+      ),
+      (
+        "the profiles of a review", "id>?",
+        try plan(LoyaltyProfile.self, Selection(.greater("id", id), order: [.ascending("id")], limit: 200))
+      ),
+      (
+        "how often a reward was had", "customer_id=? AND reward_id=? AND status=?",
+        try plan(
+          LoyaltyRedemption.self,
+          Selection(
+            .equal("customer_id", id), .equal("reward_id", id), .oneOf("status", [.word(RedemptionStatus.issued)]),
+            limit: 3))
+      ),
       ("a sale's refunds", "parent_id=?", try plan(PosTransaction.self, Selection(.equal("parent_id", id)))),
     ]
     for (what, columns, lines) in plans {

@@ -121,6 +121,40 @@ private struct House {
     #expect(throws: Never.self) { try outcome.result.get() }
   }
 
+  /// Runs what has to be taken; its result.
+  func take(_ user: ID, _ command: Command) throws -> JSON { try JSON.parse(run(user, command).result.get().result) }
+
+  /// What a till and a customer's page do in a day, with everything on that makes it look further.
+  func sell(to customer: ID, case treated: ID) throws {
+    _ = try take(owner, .updateLoyaltySettings(LoyaltySettings.Change([.qualifyingMonths: 12])))
+    for details in StarterLoyalty.achievements { _ = try take(owner, .createAchievement(details)) }
+    var details = RewardDetails()
+    (details.name, details.type, details.pointsCost) = ("a tenth", .discountPercentage, 10)
+    (details.percentBp, details.perCustomerLimit, details.autoApply) = (1_000, 5, true)
+    let reward = try #require(try take(owner, .createReward(details))["rewardId"]?.string.flatMap { ID($0) })
+    func bill() throws -> ID {
+      let sale = CreateSale(customer: customer, items: [.init(name: "Cream", priceSt: 90_000)])
+      return try #require(try take(sales, .createSale(sale))["saleId"]?.string.flatMap { ID($0) })
+    }
+    let first = try bill()
+    _ = try take(sales, .paySale(PaySale(sale: first, amountSt: 90_000, method: .cash)))
+    let redeemed = try take(sales, .redeemReward(reward: reward, customer: customer))
+    let code = try #require(redeemed["couponCode"]?.string)
+    let second = try bill()
+    _ = try take(sales, .removeCoupon(sale: second))
+    _ = try take(sales, .applyCoupon(sale: second, code: code))
+    _ = try take(sales, .paySale(PaySale(sale: second, amountSt: 81_000, method: .cash)))
+    _ = try take(owner, .refundSale(RefundSale(sale: second, reason: "asked")))
+    _ = try take(sales, .voidSale(sale: try bill()))
+    let again = try take(sales, .redeemReward(reward: reward, customer: customer))
+    let unused = try #require(again["redemptionId"]?.string.flatMap { ID($0) })
+    _ = try take(owner, .cancelRedemption(redemption: unused))
+    _ = try take(owner, .awardPoints(AwardPoints(customer: customer, points: 5, transaction: "t")))
+    _ = try take(owner, .recordReview(workflow: treated))
+    _ = try take(owner, .linkCustomer(LinkCustomer(customer: customer, account: .user(self.second))))
+    _ = try take(owner, .unlinkCustomer(customer: customer))
+  }
+
   func runDay() throws {
     let through = try lead("One")
     try pay(through, at: bench.now + .hours(1))
@@ -131,6 +165,9 @@ private struct House {
     try run(first, .startTreatment(StartTreatment(step: WorkflowStep(named))))
     try run(owner, .reassign(Reassign(step: WorkflowStep(named, reason: "break"), beautician: firstStaff)))
     try run(first, .completeTreatment(CompleteTreatment(step: WorkflowStep(named))))
+    let customer = try #require(
+      try bench.read { try $0.clinicRows(clinic).row(Workflow.self, named)?.customerID })
+    try sell(to: customer, case: named)
     try run(sales, .sendFollowUp(SendFollowUp(step: WorkflowStep(named))))
     try run(owner, .correct(WorkflowStep(named)))
     try run(owner, .cancel(Cancel(step: WorkflowStep(through, reason: "asked"), settlement: .refund)))
@@ -140,6 +177,11 @@ private struct House {
     try run(sales, .markAllNotificationsRead())
     bench.now = bench.now + .days(9)
     for _ in 0..<20 { bench.process() }
+    // The nights of the coupons, of the months and of the points.
+    for days in [40, 60, 700] {
+      bench.now = bench.now + .days(days)
+      for _ in 0..<20 { bench.process() }
+    }
   }
 
   func ask() throws {
@@ -153,6 +195,8 @@ private struct House {
         for query: Query in [
           .workflowHistory(workflow: workflow.id), .clinicWorkflows(WorkflowFilter()), .clinicWorkflows(all),
           .myTasks(TaskFilter()), .staff(includeInactive: true), .treatments(includeInactive: false), .me,
+          .loyaltyProfile(customer: workflow.customerID), .rewards(customer: workflow.customerID),
+          .pointHistory(HistoryFilter(customer: workflow.customerID)), .coupons(customer: workflow.customerID),
         ] { _ = try? answer(query, rows: rows, actor: actor, now: bench.now) }
       }
     }

@@ -15,7 +15,7 @@ import Testing
     #expect(found == table.columns.map { "\($0)" })
   }
 
-  @Test func `has 23 tables and the open credits besides its own, all of them strict`() throws {
+  @Test func `has 23 tables, the open credits and the months besides its own, all of them strict`() throws {
     let tables = try bench.read { reader in
       try reader.session.all(SQL("SELECT name FROM sqlite_master WHERE type = 'table'")) { $0.text(0) }
     }
@@ -30,7 +30,12 @@ import Testing
     for table in ["workflow_actions", "workflow_events", "customer_journey_events", "point_transactions"] {
       try bench.run("DROP TRIGGER \(table)_no_update")
     }
-    var seen = 0
+    for step in Schema.moneyChecks {
+      guard case .rowCheck(let table, _, let name) = step else { continue }
+      try bench.run("DROP TRIGGER \(table)_\(name)_update")
+    }
+    #expect(Set(a.rows.map(\.table)) == Set(Table.allCases).subtracting([.users]), "a table has no row here")
+    var seen: Set<String> = []
     for (table, row) in a.rows {
       for key in try compositeKeys(of: table) {
         let parent = try #require(b.rows.first { $0.table.rawValue == key.parent }?.row.id)
@@ -42,11 +47,59 @@ import Testing
         #expect(failure?.kind == .constraint)
         #expect(failure?.message.contains("FOREIGN KEY") == true, "\(table).\(key.column): \(failure?.message ?? "")")
         try bench.run(update.replacing("%", with: own.description))
-        seen += 1
+        seen.insert("\(table).\(key.column)")
       }
     }
     // Every column that names another row of the clinic is one of these.
-    #expect(seen == 41)
+    #expect(seen.count == 44)
+  }
+
+  @Test(arguments: [
+    "pos_transactions SET paid_st = 1 WHERE transaction_number = 'TXN-1'",
+    "pos_transactions SET paid_at = NULL WHERE transaction_number = 'TXN-1'",
+    "pos_transactions SET payment_status = 'pending' WHERE transaction_number = 'TXN-1'",
+    "pos_transactions SET parent_id = id", "pos_transactions SET type = 'refund', parent_id = id",
+    "customer_coupons SET status = 'active'", "customer_coupons SET used_pos_transaction_id = NULL",
+    "customer_coupons SET status = 'reserved', used_pos_transaction_id = NULL",
+    "customer_coupons SET reserved_by_pos_id = used_pos_transaction_id",
+    "customer_coupons SET percent_bp = -5", "customer_coupons SET percent_bp = 10001",
+    "customer_coupons SET amount_st = 0", "customer_coupons SET discount_st = -1",
+    "loyalty_rewards SET percent_bp = 0", "loyalty_rewards SET monetary_value_st = -1",
+    "loyalty_redemptions SET status = 'issued'", "loyalty_redemptions SET applied_pos_transaction_id = NULL",
+    "point_credits SET remaining = -1", "point_credits SET is_open = 0",
+  ])
+  func `refuses sums that do not add up and coupons on no bill or two`(change: String) throws {
+    _ = try World(bench, code: "A")
+    let failure = #expect(throws: SQLFailure.self) { try bench.run("UPDATE \(change)") }
+    #expect(failure?.kind == .constraint, "\(failure?.message ?? "")")
+  }
+
+  @Test func `refuses a coupon on two bills, and two coupons on one`() throws {
+    let world = try World(bench, code: "A")
+    let sale = try #require(world.rows.first { $0.table == .posTransactions }?.row as? PosTransaction)
+    let coupon = try #require(world.rows.first { $0.table == .customerCoupons }?.row as? CustomerCoupon)
+    #expect(throws: SQLFailure.self) {
+      try bench.write { scope in
+        try scope.commit(clinic: world.clinic) { draft in
+          var second = sale
+          second.id = draft.newID()
+          second.transactionNumber = "TXN-2"
+          second.couponID = coupon.id
+          draft.insert(second)
+        }
+      }
+    }
+    #expect(throws: SQLFailure.self) {
+      try bench.write { scope in
+        try scope.commit(clinic: world.clinic) { draft in
+          var second = coupon
+          second.id = draft.newID()
+          second.redemptionID = nil
+          second.code = "CPN-2"
+          draft.insert(second)
+        }
+      }
+    }
   }
 
   /// The foreign keys of two columns, the first of which is the clinic.
@@ -117,6 +170,7 @@ import Testing
           refund.subtotalSt = amount
           refund.totalSt = amount
           refund.paymentStatus = status
+          if status == .paid { (refund.paidSt, refund.paidAt) = (amount, draft.now) }
           draft.insert(refund)
         }
       }
@@ -127,9 +181,9 @@ import Testing
     try refund("R3", 1, status: .void)
     #expect(throws: SQLFailure.self) { try refund("R4", 1) }
     for statement in [
-      "UPDATE pos_transactions SET payment_status = 'paid' WHERE transaction_number = 'R3'",
-      "UPDATE pos_transactions SET total_st = 300001, subtotal_st = 300001 WHERE transaction_number = 'R1'",
-      "UPDATE pos_transactions SET paid_st = 499999 WHERE transaction_number = 'TXN-1'",
+      "UPDATE pos_transactions SET payment_status = 'paid', paid_st = 1, paid_at = 1 WHERE transaction_number = 'R3'",
+      "UPDATE pos_transactions SET total_st = 300001, subtotal_st = 300001, paid_st = 300001 WHERE transaction_number = 'R1'",
+      "UPDATE pos_transactions SET paid_st = 499999, total_st = 499999, subtotal_st = 499999 WHERE transaction_number = 'TXN-1'",
     ] {
       let failure = #expect(throws: SQLFailure.self) { try bench.run(statement) }
       #expect(failure?.message == "refunds exceed what was paid")

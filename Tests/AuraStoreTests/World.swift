@@ -19,7 +19,7 @@ struct World {
     (clinic, user) = (clinicID, userID)
     let (staff, customer, treatment, workflow) = (id(), id(), id(), id())
     let (rule, sale, achievement, reward, redemption, coupon) = (id(), id(), id(), id(), id(), id())
-    let (followUp, template) = (id(), id())
+    let (followUp, template, posting) = (id(), id(), id())
     let odd = "ก\"\\\n\u{1}😀"
     let json: JSON = ["x": [.integer(1), .real(0.45), .real(1e300), .null, .bool(true), .string(odd)], "ข": [:]]
     let later = bench.now + .days(30)
@@ -145,7 +145,6 @@ struct World {
       add(PosTransaction()) {
         $0.id = sale
         $0.clinicID = clinicID
-        $0.parentID = sale
         $0.transactionNumber = "TXN-1"
         $0.workflowID = workflow
         $0.customerID = customer
@@ -154,6 +153,7 @@ struct World {
         $0.totalSt = 500_000
         $0.paidSt = 500_000
         $0.paymentStatus = .paid
+        $0.paidAt = later
         $0.createdBy = userID
       },
       add(LoyaltyProfile()) {
@@ -177,7 +177,7 @@ struct World {
         $0.tierRequirement = .gold
       },
       add(PointTransaction()) {
-        $0.id = id()
+        $0.id = posting
         $0.clinicID = clinicID
         $0.customerID = customer
         $0.amount = 10
@@ -189,12 +189,31 @@ struct World {
         $0.eventKey = "e"
         $0.createdBy = userID
       },
+      add(LoyaltyMonth()) {
+        $0.id = id()
+        $0.clinicID = clinicID
+        $0.customerID = customer
+        $0.month = 202_602
+        $0.spentSt = 500_000
+      },
+      add(PointCredit()) {
+        $0.id = id()
+        $0.clinicID = clinicID
+        $0.customerID = customer
+        $0.transactionID = posting
+        $0.remaining = 10
+        $0.isOpen = true
+        $0.expiresAt = later
+        $0.earnRateSt = 1_000
+        $0.multiplierBp = 10_000
+      },
       add(LoyaltyRedemption()) {
         $0.id = redemption
         $0.clinicID = clinicID
         $0.customerID = customer
         $0.rewardID = reward
         $0.code = "RWD"
+        $0.status = .applied
         $0.appliedPosTransactionID = sale
         $0.eventKey = "redeem"
       },
@@ -205,7 +224,7 @@ struct World {
         $0.redemptionID = redemption
         $0.code = "CPN"
         $0.treatmentID = treatment
-        $0.reservedByPosID = sale
+        $0.status = .used
         $0.usedPosTransactionID = sale
       },
       add(FollowUpRule()) {

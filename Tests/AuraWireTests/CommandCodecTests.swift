@@ -61,9 +61,11 @@ import Testing
     ("addMember", #"{"userId":"\#(b)","role":"beautician","frontDesk":true,"skills":["laser"]}"#),
     ("changeRole", #"{"staffId":"\#(b)","role":"sales_staff","frontDesk":false,"skills":[]}"#),
     ("revokeMembership", #"{"staffId":"\#(b)","reason":"r"}"#),
+    ("linkCustomer", #"{"customerId":"\#(w)","userId":"\#(b)"}"#),
+    ("unlinkCustomer", #"{"customerId":"\#(w)"}"#),
     (
       "createReward",
-      #"{"name":"10%","description":"d","type":"discount_percentage","pointsCost":500,"percentBp":1000,"monetaryValueSt":0,"treatmentId":"\#(b)","isActive":true,"maxRedemptions":5,"perCustomerLimit":1,"tierRequirement":"gold","validFrom":1,"validUntil":2,"couponDays":90,"stackable":false}"#
+      #"{"name":"10%","description":"d","type":"discount_percentage","pointsCost":500,"percentBp":1000,"monetaryValueSt":0,"treatmentId":"\#(b)","isActive":true,"maxRedemptions":5,"perCustomerLimit":1,"tierRequirement":"gold","validFrom":1,"validUntil":2,"couponDays":90,"stackable":false,"autoApply":true}"#
     ),
     ("updateReward", #"{"rewardId":"\#(w)","isActive":false}"#),
     ("redeemReward", #"{"rewardId":"\#(w)","customerId":"\#(b)"}"#),
@@ -76,6 +78,10 @@ import Testing
     ("unlockAchievement", #"{"achievementId":"\#(w)","customerId":"\#(b)","override":true}"#),
     ("awardPoints", #"{"customerId":"\#(w)","points":10,"transactionId":"t","description":"d"}"#),
     ("recordReview", #"{"workflowId":"\#(w)"}"#),
+    (
+      "updateLoyaltySettings",
+      #"{"earnRateSt":2000,"expiryMonths":12,"welcomeBonus":50,"referralBonus":0,"birthdayBonus":1,"checkInBonus":2,"reviewBonus":3,"tierBasis":"points","qualifyingMonths":12,"couponBillMinSt":50000,"couponBillMaxBp":5000}"#
+    ),
     (
       "createSale",
       #"{"customerId":"\#(w)","items":[{"treatmentId":"\#(b)","name":"x","quantity":2,"priceSt":100}],"discountSt":50}"#
@@ -208,6 +214,14 @@ import Testing
     ("updateFollowUpRule", #"{"ruleId":"\#(w)","variants":[{"name":"A"}]}"#, "args.variants[0].weight"),
     ("updateFollowUpTemplate", #"{"templateId":"\#(w)","language":"en"}"#, "args.language"),
     ("updatePreferences", #"{"bestContactTime":"night"}"#, "args.bestContactTime"),
+    ("updateLoyaltySettings", #"{"earnRateSt":0}"#, "args.earnRateSt"),
+    ("updateLoyaltySettings", #"{"couponBillMaxBp":10001}"#, "args.couponBillMaxBp"),
+    ("updateLoyaltySettings", #"{"tierBasis":"luck"}"#, "args.tierBasis"),
+    ("updateLoyaltySettings", #"{"earn_rate":5}"#, "args.earn_rate"),
+    ("updateLoyaltySettings", "{}", "args"),
+    ("linkCustomer", #"{"customerId":"\#(w)"}"#, "args.userId"),
+    ("linkCustomer", #"{"customerId":"\#(w)","userId":"\#(b)","email":"a@b"}"#, "args.email"),
+    ("linkCustomer", #"{"customerId":"\#(w)","email":7}"#, "args.email"),
   ])
   func `are refused at the place that is wrong`(name: String, args: String, where place: String) throws {
     #expect(path(name, try JSON.parse(args)) == place)

@@ -128,12 +128,12 @@ class TestScreens:
         keep_every_size(page, artifacts, f"{who}-{{size}}-{language}-much")
 
 
-@pytest.mark.parametrize("path", ["client/", "protocol/"])
+@pytest.mark.parametrize("path", ["client/", "protocol/", "protocol/loyalty.html"])
 def test_the_documentation_reads_on_a_phone(open_page, hub, artifacts, path):
     page = open_page("en", "phone")
     page.goto(f"{hub.url}/{path}")
     expect(page.locator("h1")).to_be_visible()
-    keep(page, artifacts, f"doc-{path.strip('/')}")
+    keep(page, artifacts, f"doc-{path.strip('/').replace('/', '-')}")
 
 
 @pytest.mark.parametrize("who", ["sales", "beautician"])

@@ -61,6 +61,21 @@ test('what was not answered is sent again after a reconnect, once, in order, und
   assert.equal(new Set(next.of('command').map((frame) => frame.key)).size, 3);
 });
 
+test('a key that is pending is the same command, and no other one', async () => {
+  const { world, client, socket } = await liveClient();
+  const key = client.newKey();
+  const first = client.command('redeemReward', { rewardId: 'r1' }, { clinic: CLINIC, key });
+  const again = client.command('redeemReward', { rewardId: 'r1' }, { clinic: CLINIC, key });
+  await assert.rejects(client.command('redeemReward', { rewardId: 'r2' }, { clinic: CLINIC, key }), { code: 'key_reused' });
+  await world.settle();
+  assert.deepEqual(socket.of('command').map((frame) => [frame.key, frame.args.rewardId]), [[key, 'r1']]);
+  socket.say(ok(socket.last('command'), { couponCode: 'RWD-7KQ2MZ4H' }));
+  assert.equal(await first, await again);
+  client.command('redeemReward', { rewardId: 'r1' }, { clinic: CLINIC, key });
+  await world.settle();
+  assert.equal(socket.of('command').length, 2, 'once it is answered, the hub knows what the key has done');
+});
+
 test('lanes run beside each other, up to what the hub allows', async () => {
   const { world, client } = makeClient();
   client.connect();

@@ -12,6 +12,7 @@ const KEYWORDS = {
   maximum: (want, value) => typeof value !== 'number' || value <= want || `is above ${want}`,
   minItems: (want, value) => !Array.isArray(value) || value.length >= want || 'has too few items',
   maxItems: (want, value) => !Array.isArray(value) || value.length <= want || 'has too many items',
+  minProperties: (want, value) => !isObject(value) || Object.keys(value).length >= want || 'has too few members',
   maxProperties: (want, value) => !isObject(value) || Object.keys(value).length <= want || 'has too many members',
   required: (want, value) => {
     const missing = isObject(value) ? want.filter((name) => !(name in value)) : [];

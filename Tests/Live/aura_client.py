@@ -148,7 +148,7 @@ class Client:
         await self.send(answer.sent)
         return await self._patiently(answer, seconds_max)
 
-    async def begin(self, name, args, clinic=None, key=None, expect=None):
+    async def begin(self, name, args, clinic=None, key=None, expect=None, reason=None):
         """Sends a command and returns the future of its ack, so that many may be in flight."""
         identity = next(self._ids)
         frame = {
@@ -157,6 +157,8 @@ class Client:
         }
         if expect is not None:
             frame["expect"] = expect
+        if reason is not None:
+            frame["reason"] = reason
         answer = self._expect(identity, "ack")
         answer.sent = frame
         await self.send(frame)

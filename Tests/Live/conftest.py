@@ -16,6 +16,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import database as database_module  # noqa: E402
+import shop as shop_module  # noqa: E402
 from aura_server import Server, executable, finish  # noqa: E402
 
 TEST_SECONDS_MAX = 120
@@ -121,3 +122,37 @@ def own_server(new_server):
     server.other_clinic = database_module.add_clinic(server.data, "CNX09", {
         "owner@other.aura": "clinic_owner", "sales@other.aura": "sales_staff", "sales@demo.aura": "sales_staff"})
     return server.start()
+
+
+@pytest.fixture(scope="session")
+def shared_shop(fresh, tmp_path_factory):
+    """One clinic for all tests of points and the till that do not kill its server."""
+    server = fresh(tmp_path_factory.mktemp("shop") / "data", "--commands-per-second", 1000)
+    shop = shop_module.build(server)
+    server.start()
+    yield shop
+    finish(server)
+
+
+@pytest.fixture
+def shop(shared_shop):
+    yield shared_shop
+    assert shared_shop.server.runs, f"the test killed the server: {shared_shop.server.log()[-4000:]}"
+    # The first test whose books do not balance says so; what is wrong stays wrong.
+    if shared_shop.is_balanced:
+        shared_shop.is_balanced = False
+        shop_module.check(shared_shop)
+        shared_shop.is_balanced = True
+
+
+@pytest.fixture
+def new_shop(new_server):
+    """Makes shops of the test's own, which it may kill: `new_shop("--loops", 2)`."""
+
+    def make(*options, **named):
+        server = new_server("--commands-per-second", 1000, *options, start=False, **named)
+        shop = shop_module.build(server)
+        server.start()
+        return shop
+
+    return make

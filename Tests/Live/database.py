@@ -26,6 +26,13 @@ class Database:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(sql, values)]
 
+    def together(self, queries, *values):
+        """The rows of several queries as of one moment, by their names."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=5)) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.execute("BEGIN")
+            return {name: [dict(row) for row in connection.execute(sql, values)] for name, sql in queries.items()}
+
     def one(self, sql, *values):
         rows = self.read(sql, *values)
         assert len(rows) == 1, (sql, values, len(rows))

@@ -129,7 +129,7 @@ async def test_the_parts_of_an_empty_snapshot_are_one_that_is_last(server):
 
 
 async def test_a_table_that_a_part_has_no_rows_of_is_known_to_be_empty_at_the_end(server):
-    async with await Client.open(server, "owner") as owner:
+    async with await Client.open(server, "owner@other.aura") as owner:
         replica = await owner.subscribe(["customer_coupons", "followup_executions", "loyalty_redemptions"])
         assert all(rows == {} for rows in replica.tables.values())
 

@@ -195,7 +195,7 @@ export interface CommandOptions {
   reason?: string;
   /** Commands of one lane wait for each other; without it a clinic is one lane. */
   lane?: string;
-  /** Made here when not given. */
+  /** Made here when not given. A key that is pending already is the same command: its promise is returned. */
   key?: string;
 }
 
@@ -218,6 +218,8 @@ export class AuraClient extends Emitter<{ status: Status; welcome: Welcome; erro
   close(): void;
   subscribe(wish: Wish): Subscription;
   command(name: string, args: object, options: CommandOptions): Promise<any>;
+  /** A key for a command that is still to be given. */
+  newKey(): string;
   query(name: string, args: object, options: { clinic: Id }): Promise<any>;
   /** The network is back, or the screen was woken. */
   wake(): void;

@@ -131,6 +131,11 @@ export class AuraClient extends Emitter {
     return this.commands.add({ ...options, name, args, user: this.user?.id });
   }
 
+  /** A key for a command that is still to be given: who taps twice on what has a key does it once. */
+  newKey() {
+    return uuidv7(this.#world);
+  }
+
   /**
    * Asks once; nothing changes by it.
    * @param {string} name

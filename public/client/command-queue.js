@@ -18,7 +18,7 @@ import { uuidv7 } from './uuid.js';
 export class CommandQueue extends Emitter {
   /** @type {any[]} in order; what is answered is taken out */
   #entries = [];
-  /** @type {Map<string, {resolve: Function, reject: Function}>} by key */
+  /** @type {Map<string, {body: string, outcome: Promise<any>, resolve: Function, reject: Function}>} by key */
   #waiting = new Map();
   /** @type {Map<number, any>} request id → entry, of this connection */
   #sent = new Map();
@@ -42,14 +42,23 @@ export class CommandQueue extends Emitter {
   }
 
   /**
+   * A key that is pending already is the same command: two taps on one button are one.
+   *
    * @param {{clinic: string, name: string, args?: object, expect?: object, reason?: string, lane?: string, key?: string, user?: string}} command
    * @returns {Promise<any>} the ack's `result`; rejects with an AuraError when the hub refuses
    */
   add({ clinic, name, args = {}, expect, reason, lane = clinic, key = uuidv7(this.#world), user }) {
+    const body = JSON.stringify([clinic, name, args]);
+    const same = this.#waiting.get(key);
+    if (same) return same.body === body ? same.outcome : Promise.reject(new AuraError('key_reused', 'this key is another command’s'));
     const at = this.#world.now();
     this.#order = Math.max(this.#order + 1, at * 1000);
     const entry = { key, order: this.#order, clinic, name, args, expect, reason, lane, user, at };
-    const outcome = new Promise((resolve, reject) => this.#waiting.set(key, { resolve, reject }));
+    let settle;
+    const outcome = new Promise((resolve, reject) => {
+      settle = { resolve, reject };
+    });
+    this.#waiting.set(key, { body, outcome, ...settle });
     // Who listens to `outcome` events alone must not be punished with an unhandled rejection.
     outcome.catch(() => {});
     this.#keep(entry);

@@ -64,9 +64,9 @@ extension Draft {
         moment: now + .days(try followUpSettings().proposalDueDays)))
   }
 
-  mutating func planTierMessage(of customer: ID, for sale: PosTransaction) throws {
+  mutating func planTierMessage(of customer: ID, because cause: String) throws {
     try planFollowUps(
-      FollowUpOccasion(kind: .tierReached, customer: customer, workflow: nil, anchor: sale.id.description, moment: now))
+      FollowUpOccasion(kind: .tierReached, customer: customer, workflow: nil, anchor: cause, moment: now))
   }
 
   /// `day` is a moment of the birthday by the clinic's calendar.

@@ -102,7 +102,8 @@ package struct Achievement: VersionedRow {
   package var conditions: JSON = .emptyObject
   package var pointsReward = 0
   package var badgeIcon: String?
-  package var specialReward: JSON?
+  /// `null` for none, which the database holds as JSON too.
+  package var specialReward: JSON = .null
   package var isActive: Bool = true
   package var isSecret = false
   package var version: Int = 1

@@ -25,6 +25,25 @@ extension Schema {
       """),
     .index("INDEX point_credits_customer ON point_credits (clinic_id, customer_id, is_open, expires_at, id)"),
     .index("INDEX point_credits_expiry ON point_credits (clinic_id, is_open, expires_at, id)"),
+    // A tier that rests on the last months is a sum of a few rows, however long the customer's history is.
+    .table(
+      "loyalty_months",
+      """
+      id TEXT NOT NULL,
+      clinic_id TEXT NOT NULL REFERENCES clinics (id),
+      customer_id TEXT NOT NULL,
+      month BIGINT NOT NULL,
+      spent_st BIGINT NOT NULL CHECK (spent_st >= 0),
+      points BIGINT NOT NULL CHECK (points >= 0),
+      version BIGINT NOT NULL DEFAULT 1,
+      created_at BIGINT NOT NULL,
+      updated_at BIGINT NOT NULL,
+      PRIMARY KEY (clinic_id, id),
+      UNIQUE (clinic_id, customer_id, month),
+      FOREIGN KEY (clinic_id, customer_id) REFERENCES customers (clinic_id, id)
+      """),
+    // How often somebody has had a reward is asked with each redemption that is limited.
+    .index("INDEX loyalty_redemptions_reward ON loyalty_redemptions (clinic_id, customer_id, reward_id, status)"),
     // Each posting asks what it has reached.
     .index("INDEX achievements_active ON achievements (clinic_id, is_active, id)"),
   ]

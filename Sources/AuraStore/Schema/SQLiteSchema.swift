@@ -11,10 +11,13 @@ enum SQLiteSchema {
     case .uniqueMember(let name, let table, let column, let member):
       return uniqueMember(name, table, column, member)
     case .appendOnly(let table, let except): return appendOnly(table, except: except)
+    case .rowCheck(let table, let condition, let name): return rowCheck(table, condition, name)
     case .refundLimit: return refundLimit
     }
   }
 
+  /// No column of JSON is ever NULL, which `json_valid` refuses before SQLite 3.45: what is absent is JSON's own null.
+  ///
   /// `name JSON …,` becomes `name TEXT … CHECK (json_valid(name)),` and so on for the types that SQLite lacks.
   private static func translate(line: Substring) -> String {
     let line = spellOut(line)
@@ -63,6 +66,17 @@ enum SQLiteSchema {
           SELECT 1 FROM \(table) other WHERE other.clinic_id = NEW.clinic_id AND other.id <> NEW.id
             AND json_extract(other.\(column), '$.\(member)') = json_extract(NEW.\(column), '$.\(member)'));
       END
+      """
+    }
+  }
+
+  /// SQLite adds no constraint to a table that is there.
+  private static func rowCheck(_ table: String, _ condition: String, _ name: String) -> [String] {
+    ["INSERT", "UPDATE"].map { event in
+      """
+      CREATE TRIGGER \(table)_\(name)_\(event.lowercased()) BEFORE \(event) ON \(table)
+      WHEN NOT (\(condition))
+      BEGIN SELECT RAISE(ABORT, '\(table): \(name)'); END
       """
     }
   }

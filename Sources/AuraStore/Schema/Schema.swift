@@ -18,6 +18,9 @@ enum SchemaStep: Sendable {
   case uniqueMember(name: String, table: String, column: String, member: String)
   /// Refuses DELETE, and UPDATE of all columns but those named.
   case appendOnly(String, except: [String] = [])
+  /// A CHECK on a table that is there already: what each row that is written from now on has to meet. Its columns are
+  /// named `NEW.column`.
+  case rowCheck(table: String, String, name: String)
   /// The refunds of a sale never add up to more than was paid for it.
   case refundLimit
 }
@@ -29,7 +32,7 @@ enum Schema {
     Migration(number: 3, name: "workflow", steps: workflow),
     Migration(number: 4, name: "sales and loyalty", steps: salesAndLoyalty),
     Migration(number: 5, name: "follow-ups", steps: followUps),
-    Migration(number: 6, name: "open credits", steps: credits),
+    Migration(number: 6, name: "ledger", steps: credits + moneyChecks),
     Migration(number: 7, name: "follow-up queues", steps: followUpQueues),
     Migration(number: 8, name: "automation and notifications", steps: automation),
   ]
