@@ -303,7 +303,19 @@ def test_a_mail_arrives_as_any_reader_of_mail_reads_it(localhost, send, starts_t
     ("slow", "failed: "),
 ])
 def test_whatever_a_mail_server_does_has_a_verdict(sink, send, recipient, expected):
+    began = time.monotonic()
     assert words(send(sink.url(), to=[f"{recipient}@mail.example"], seconds=3)).startswith(expected)
+    assert time.monotonic() - began < 8
+
+
+def test_after_a_fault_the_next_mail_is_not_mistaken_for_the_last(sink, send):
+    """A reply that comes too late must not be read as that to another mail's command."""
+    sink.late_seconds = 4
+    verdicts = send(sink.url(), to=["slow@mail.example"] + [f"c{n}@mail.example" for n in range(30)], seconds=3)
+    accepted = {address for address, _, verdict in verdicts if verdict.startswith("accepted")}
+    taken = [recipient for _, recipient, _ in sink.mails]
+    assert accepted <= set(taken) and len(taken) == len(set(taken))
+    assert "slow@mail.example" not in accepted and len(accepted) >= 20, verdicts
 
 
 def test_a_mail_that_was_taken_without_a_word_has_the_same_id_when_it_comes_again(sink, send):
