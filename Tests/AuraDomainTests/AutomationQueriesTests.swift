@@ -197,14 +197,45 @@ import Testing
 @Suite struct `A follow-up that a rule plans` {
   let world = World()
 
-  @Test func `is a message like any other, once a case`() throws {
-    try world.seedFollowUps([.postTreatment])
-    let message = try world.rule(.satisfactionSurvey) { $0.channels = [.inApp] }
-    let again = try world.rule("again", at: .treatmentCompleted, .scheduleFollowUp, ["followUpRuleId": .id(message)])
+  @Test func `is a message like any other, once a case, for whom the rule chooses`() throws {
+    try world.seedFollowUps([.satisfactionSurvey])
+    let message = try world.rule(.postTreatment) { details in
+      details.conditions = FollowUpConditions()
+      details.conditions?.daysAfter = 2
+      details.conditions?.onRequest = true
+      details.words = [.th: MessageWords(message: "สวัสดี"), .en: MessageWords(message: "Hello")]
+    }
+    let rule = try world.rule(
+      at: .treatmentCompleted, when: .when("source", "eq", "ads"), .scheduleFollowUp, ["followUpRuleId": .id(message)])
+    try world.rule("again", at: .treatmentCompleted, .scheduleFollowUp, ["followUpRuleId": .id(message)]) {
+      $0.active = false
+    }
+    let plain = try world.treated()
+    #expect(!world.messages(plain).contains { $0.ruleID == message })
+    var lead = Initialize(customer: CustomerDetails(name: "Nok", phone: "0899999999"))
+    lead.customer.source = .ads
+    lead.treatment = world.t1
+    let w = try #require(try world.run(.initialize(lead), as: .s1)["workflowId"]?.id)
+    try world.run(.confirmPayment(world.payment(w, at: world.now)), as: .s1)
+    try world.run(.start(w), as: .b1)
+    try world.run(.complete(w), as: .b1)
+    let planned = try #require(world.messages(w).first { $0.ruleID == message })
+    #expect(planned.status == .pending)
+    #expect(planned.scheduledAt == world.now + .days(2))
+    #expect(world.rows.timers["followup:\(planned.id)"]?.due == planned.scheduledAt)
+    #expect(world.runs(rule) == ["skipped conditions: source eq \"ads\"", "matched"])
+    try world.advance(.days(2))
+    #expect(world.rows.dispatches.contains { $0.execution == planned.id && $0.text == "สวัสดี" })
+  }
+
+  @Test func `is planned once, whichever rule plans it`() throws {
+    let message = try world.rule(.postTreatment) { $0.conditions = FollowUpConditions(["onRequest": true]) }
+    let rules = try ["one", "two"].map {
+      try world.rule($0, at: .treatmentCompleted, .scheduleFollowUp, ["followUpRuleId": .id(message)])
+    }
     let w = try world.treated()
-    // It waits for the end of a treatment itself: the rule has nothing to add.
+    #expect(rules.map { world.runs($0) } == [["matched"], ["skipped already"]])
     #expect(world.messages(w).count { $0.ruleID == message } == 1)
-    #expect(world.runs(again) == ["skipped already"])
   }
 
   @Test func `is refused with the follow-up's own reasons`() throws {

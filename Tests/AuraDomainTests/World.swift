@@ -16,6 +16,8 @@ final class World {
   private(set) var laser = ID(high: 0, low: 0)
   private var ids: IDGenerator
   var customerID: ID?
+  /// Told of every commit's changes, as streams are.
+  var committed: (([Change]) -> Void)?
   /// Decides each command a second time and compares.
   var decidesTwice = false
   /// The cases that commands and timers have changed since somebody looked.
@@ -127,9 +129,10 @@ final class World {
     }
     ids = draft.ids
     try rows.apply(draft.changes)
+    committed?(draft.changes)
     touched.formUnion(draft.changes.compactMap { $0.row?.keys.workflow })
     touchedCustomers.formUnion(draft.changes.compactMap { $0.row?.keys.customer })
-    if draft.changes.contains(where: { $0.row != nil }) { seq += 1 }
+    if draft.changes.contains(where: { $0.row != nil || $0.removed != nil }) { seq += 1 }
     return result
   }
 
@@ -275,6 +278,11 @@ struct SplitMix64: RandomNumberGenerator, Sendable {
     z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
     return z ^ (z >> 31)
   }
+}
+
+extension Change {
+  /// The row that is gone, if the change is one's going.
+  var removed: (any Row)? { if case .remove(let row) = self { row } else { nil } }
 }
 
 extension Command {
