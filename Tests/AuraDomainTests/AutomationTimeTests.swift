@@ -194,3 +194,44 @@ import Testing
     #expect(try world.tags(w) == ["0", "1", "2", "3", "4"])
   }
 }
+
+@Suite struct `A clinic without rules` {
+  /// Counts what is asked of the rules' table.
+  private final class CountingRows: ClinicRows {
+    private let rows: MemoryRows
+    private(set) var looks = 0
+
+    init(_ rows: MemoryRows) { self.rows = rows }
+
+    var clinicID: ID { rows.clinicID }
+    func row<R: Row>(_ type: R.Type, _ id: ID) throws -> R? {
+      if R.table == .automationRules { looks += 1 }
+      return try rows.row(type, id)
+    }
+    func rows<R: Row>(_ type: R.Type, _ selection: Selection) throws -> [R] {
+      if R.table == .automationRules { looks += 1 }
+      return try rows.rows(type, selection)
+    }
+    func counter(_ name: String) throws -> Int { try rows.counter(name) }
+    func audits(_ kind: String, before: Int?, limit: Int) throws -> [AuditLine] { [] }
+    func undo(_ workflow: ID) throws -> JSON? { try rows.undo(workflow) }
+    func user(_ id: ID) throws -> User? { try rows.user(id) }
+    func userExists(_ id: ID) throws -> Bool { try rows.userExists(id) }
+  }
+
+  @Test func `pays one look for each stage that a command enters`() throws {
+    let world = World()
+    let w = try world.lead()
+    func looks(_ command: Command, as person: World.Person) throws -> Int {
+      let counting = CountingRows(world.rows)
+      var draft = Draft(rows: counting, actor: world.actor(person), now: world.now, seq: 9, ids: IDGenerator())
+      _ = try decide(command, &draft)
+      return counting.looks
+    }
+    #expect(try looks(.confirmPayment(world.payment(w)), as: .s1) == 1)
+    #expect(try looks(.confirmPayment(world.payment(w, at: world.now)), as: .s1) == 2)
+    #expect(try looks(.createTask(CreateTask(workflow: w, type: .reviewRequest)), as: .s1) == 0)
+    #expect(try looks(.reassign(Reassign(step: WorkflowStep(w), sales: world.id(.s2))), as: .o1) == 0)
+    #expect(try looks(.markAllNotificationsRead(), as: .s1) == 0)
+  }
+}

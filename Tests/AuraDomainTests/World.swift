@@ -18,6 +18,8 @@ final class World {
   var customerID: ID?
   /// Told of every commit's changes, as streams are.
   var committed: (([Change]) -> Void)?
+  /// Told of every command with the draft it was decided on and what came of it.
+  var decided: ((Command, Draft, Result<JSON, any Error>) -> Void)?
   /// Decides each command a second time and compares.
   var decidesTwice = false
   /// The cases that commands and timers have changed since somebody looked.
@@ -120,7 +122,10 @@ final class World {
     let key = key ?? "K\(seq + 1)"
     var draft = Draft(rows: rows, actor: actor, now: now, seq: seq + 1, commandKey: key, ids: ids)
     draft.reason = reason
-    let result = try decide(command, &draft)
+    let blank = draft
+    let outcome = Result { try decide(command, &draft) }
+    decided?(command, blank, outcome)
+    let result = try outcome.get()
     if decidesTwice {
       var again = Draft(rows: rows, actor: actor, now: now, seq: seq + 1, commandKey: key, ids: ids)
       again.reason = reason
