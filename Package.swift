@@ -91,7 +91,7 @@ let package = Package(
     .testTarget(name: "AuraDomainTests", dependencies: ["AuraDomain"], swiftSettings: strict),
     .testTarget(name: "AuraJSONTests", dependencies: ["AuraJSON"], swiftSettings: strict),
     .testTarget(name: "AuraWireTests", dependencies: ["AuraWire", "AuraJSON"], swiftSettings: strict),
-    .testTarget(name: "AuraStoreTests", dependencies: ["AuraStore", "AuraDomain"], swiftSettings: strict),
+    .testTarget(name: "AuraStoreTests", dependencies: ["AuraStore", "AuraDomain", "AuraJSON"], swiftSettings: strict),
     .testTarget(name: "AuraTransportTests", dependencies: ["AuraTransport"], swiftSettings: strict),
     .testTarget(name: "AuraClientTests", dependencies: ["AuraClient", "AuraServer"], swiftSettings: strict),
     .testTarget(

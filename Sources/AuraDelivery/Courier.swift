@@ -1,12 +1,16 @@
 import AuraDomain
 import AuraThreads
 import Glibc
+import Synchronization
 
-/// Carries messages to gateways on a thread of its own and reports what became of them. It keeps nothing: what it loses
-/// with the process is dispatched again once its lease has ended, under the same id.
+/// Carries messages to gateways on threads of its own and reports what became of them: one thread for all webhooks, and
+/// one for each mail server, since libcurl waits on the spot for a mail server's last word. It keeps nothing: what it
+/// loses with the process is dispatched again once its lease has ended, under the same id.
 package final class Courier: Sendable {
-  /// What bounds it. An attempt is over, and reported, before its lease is.
+  /// What bounds it, each of its threads. An attempt is over, and reported, before its lease is.
   package struct Limits: Sendable {
+    /// Mail servers with a thread of their own; more than that share them.
+    package var mailLanesMax = 16
     /// Messages that wait for their turn, all of them and those of one host; as many may wait to be taken up.
     package var waitingMax = 4_096
     package var waitingPerHostMax = 2_048
@@ -27,11 +31,18 @@ package final class Courier: Sendable {
   /// Where reports go: `false` when they cannot be taken just now.
   package typealias Report = @Sendable (_ clinic: ID, _ report: DispatchReport) -> Bool
 
-  private let mailbox: Mailbox<Parcel>
-  private let bell: Bell
-  private let thread: OwnedThread
-  private let report: Report
   private let limits: Limits
+  private let clock: @Sendable () -> Instant
+  private let report: Report
+  private let log: @Sendable (String) -> Void
+  private let webhooks: Lane
+  private let mail = Mutex(MailLanes())
+
+  private struct MailLanes {
+    var lanes: [Lane] = []
+    var byHost: [Gateways.Host: Lane] = [:]
+    var isClosed = false
+  }
 
   /// - Parameters:
   ///   - clock: what leases and signatures are measured by.
@@ -40,11 +51,64 @@ package final class Courier: Sendable {
     limits: Limits = Limits(), clock: @escaping @Sendable () -> Instant,
     report: @escaping Report, log: @escaping @Sendable (String) -> Void
   ) throws(CourierFailure) {
+    (self.limits, self.clock, self.report, self.log) = (limits, clock, report, log)
+    webhooks = try Lane(name: "aura.courier", limits: limits, clock: clock, report: report, log: log)
+  }
+
+  /// Takes a message to be carried and returns at once. One for which there is no room is reported as postponed; when the
+  /// courier has stopped, it is left to its lease.
+  package func carry(_ parcel: Parcel) {
+    if lane(of: parcel)?.take(parcel) ?? false { return }
+    _ = report(parcel.dispatch.clinic, parcel.dispatch.report(.overloaded(parcel.dispatch)))
+  }
+
+  /// The thread that a parcel goes by; `nil` when none could be made.
+  private func lane(of parcel: Parcel) -> Lane? {
+    guard case .mail(let relay) = parcel.route else { return webhooks }
+    return mail.withLock { mail in
+      // What is closed takes everything, and leaves it to its lease.
+      if mail.isClosed { return webhooks }
+      if let lane = mail.byHost[relay.host] { return lane }
+      var lane = mail.lanes.isEmpty ? nil : mail.lanes[mail.byHost.count % mail.lanes.count]
+      if mail.lanes.count < limits.mailLanesMax {
+        lane = try? Lane(
+          name: "aura.mail-\(mail.lanes.count)", limits: limits, clock: clock, report: report, log: log)
+        if let lane { mail.lanes.append(lane) }
+      }
+      mail.byHost[relay.host] = lane
+      return lane
+    }
+  }
+
+  /// Takes nothing more, begins nothing more, gives what runs a moment to end and reports what has. `false` when a
+  /// thread did not end in time.
+  @discardableResult
+  package func stop() -> Bool {
+    let mailLanes = mail.withLock { mail in
+      mail.isClosed = true
+      return mail.lanes
+    }
+    let lanes = mailLanes + [webhooks]
+    for lane in lanes { lane.close() }
+    return lanes.map { $0.join(after: limits.stopTime) }.allSatisfy { $0 }
+  }
+}
+
+/// One thread of the courier, and the way into it.
+private final class Lane: Sendable {
+  private let mailbox: Mailbox<Parcel>
+  private let sockets = OpenSockets()
+  private let thread: OwnedThread
+
+  init(
+    name: String, limits: Courier.Limits, clock: @escaping @Sendable () -> Instant, report: @escaping Courier.Report,
+    log: @escaping @Sendable (String) -> Void
+  ) throws(CourierFailure) {
     let bell = try Bell()
     let mailbox = Mailbox<Parcel>(capacity: limits.waitingMax) { bell.ring() }
-    (self.bell, self.mailbox, self.report, self.limits) = (bell, mailbox, report, limits)
-    thread = OwnedThread(name: "aura.courier") {
-      let round = CourierRound(limits: limits, clock: clock, report: report, log: log)
+    self.mailbox = mailbox
+    thread = OwnedThread(name: name) { [sockets] in
+      let round = CourierRound(limits: limits, sockets: sockets, clock: clock, report: report, log: log)
       round?.run(mailbox, bell)
       if round == nil {
         mailbox.close()
@@ -53,19 +117,15 @@ package final class Courier: Sendable {
     }
   }
 
-  /// Takes messages to be carried and returns at once. One for which there is no room is reported as postponed; when the
-  /// courier has stopped, it is left to its lease.
-  package func carry(_ parcel: Parcel) {
-    if mailbox.offer(parcel) || mailbox.isClosed { return }
-    _ = report(parcel.dispatch.clinic, parcel.dispatch.report(.overloaded(parcel.dispatch)))
-  }
+  /// `false` when there is no room; one that is closed takes everything and does nothing with it.
+  func take(_ parcel: Parcel) -> Bool { mailbox.offer(parcel) || mailbox.isClosed }
+  func close() { mailbox.close() }
 
-  /// Takes nothing more, begins nothing more, gives what runs a moment to end and reports what has. `false` when the
-  /// thread did not end in time.
-  @discardableResult
-  package func stop() -> Bool {
-    mailbox.close()
-    return thread.join(seconds: Double(limits.stopTime.milliseconds) / 1_000 + 5)
+  /// Waits for the thread to end what it has; one that waits for a mail server has its connections cut off.
+  func join(after span: Span) -> Bool {
+    if thread.join(seconds: Double(span.milliseconds) / 1_000 + 1) { return true }
+    sockets.shutDownAll()
+    return thread.join(seconds: 2)
   }
 }
 

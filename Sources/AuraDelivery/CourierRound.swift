@@ -34,10 +34,10 @@ final class CourierRound {
   private static let idleMilliseconds = 60_000
 
   init?(
-    limits: Courier.Limits, clock: @escaping @Sendable () -> Instant, report: @escaping Courier.Report,
-    log: @escaping @Sendable (String) -> Void
+    limits: Courier.Limits, sockets: OpenSockets, clock: @escaping @Sendable () -> Instant,
+    report: @escaping Courier.Report, log: @escaping @Sendable (String) -> Void
   ) {
-    guard let multi = CurlMulti(connectionsMax: limits.runningMax) else { return nil }
+    guard let multi = CurlMulti(connectionsMax: limits.runningMax, sockets: sockets) else { return nil }
     self.multi = multi
     (self.limits, self.clock, self.report, self.log) = (limits, clock, report, log)
     queue = CourierQueue(limits)
@@ -118,7 +118,7 @@ final class CourierRound {
         return giveUp(dispatch, host, .refused(reason: error.reason))
       }
     }
-    guard let transfer = CurlTransfer(order), multi.add(transfer) else {
+    guard let transfer = CurlTransfer(order, multi.sockets), multi.add(transfer) else {
       return giveUp(dispatch, host, .failed(reason: "the request could not be made", retryAfter: nil))
     }
     running[ObjectIdentifier(transfer)] = Running(dispatch: dispatch, host: host, messageID: messageID)

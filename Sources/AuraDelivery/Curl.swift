@@ -27,6 +27,7 @@ final class CurlTransfer {
 
   let easy: UnsafeMutableRawPointer
   private let order: Order
+  private let sockets: OpenSockets
   private var lists: [UnsafeMutablePointer<curl_slist>] = []
   private var headBytes = 0
   private var finalStatus: Int?
@@ -41,10 +42,11 @@ final class CurlTransfer {
   private static let isReady = aura_curl_start() != 0
 
   /// `nil` when there is no memory for it, or this libcurl does not know what it is asked for.
-  init?(_ order: Order) {
+  init?(_ order: Order, _ sockets: OpenSockets) {
     guard Self.isReady, let easy = curl_easy_init() else { return nil }
     self.easy = easy
     self.order = order
+    self.sockets = sockets
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     guard setUp() else { return nil }
@@ -86,6 +88,9 @@ final class CurlTransfer {
     set(CURLOPT_MAXAGE_CONN, 30)
     let context = Unmanaged.passUnretained(self).toOpaque()
     isSet = aura_curl_on_socket(easy, curlOpensSocket, context) == CURLE_OK && isSet
+    // The connection outlives this transfer: what closes it is not this one's.
+    let closing = Unmanaged.passUnretained(sockets).toOpaque()
+    isSet = aura_curl_on_close(easy, curlClosesSocket, closing) == CURLE_OK && isSet
     isSet = aura_curl_on_head(easy, curlHasHead, context) == CURLE_OK && isSet
     isSet = aura_curl_on_body(easy, curlHasBody, context) == CURLE_OK && isSet
     switch order.content {
@@ -144,7 +149,7 @@ final class CurlTransfer {
       refusedAddress = true
       return refused
     }
-    return aura_curl_socket(address)
+    return sockets.open { aura_curl_socket(address) }
   }
 
   private static func networkAddress(_ address: UnsafePointer<curl_sockaddr>) -> NetworkAddress? {
@@ -206,6 +211,11 @@ final class CurlTransfer {
     return ending
   }
 
+  /// Makes the connection unfit for another mail: after a fault nobody knows which reply comes next on it.
+  func spoilConnection() {
+    if case .mail = order.content { sockets.shutDown(aura_curl_get_socket(easy)) }
+  }
+
   private func fault(_ code: CURLcode) -> String {
     if refusedAddress, code == CURLE_COULDNT_CONNECT {
       return "the gateway's name leads to an address that is not allowed"
@@ -226,6 +236,11 @@ private func curlOpensSocket(
 ) -> curl_socket_t {
   guard let address else { return -1 }
   return transfer(context)?.open(address) ?? -1
+}
+
+private func curlClosesSocket(_ context: UnsafeMutableRawPointer?, _ socket: curl_socket_t) -> Int32 {
+  guard let context else { return close(socket) }
+  return Unmanaged<OpenSockets>.fromOpaque(context).takeUnretainedValue().close(socket)
 }
 
 private func curlHasHead(

@@ -28,7 +28,7 @@ extension Command {
 
 extension Arguments {
   /// `"conditions": {"daysAfter", "hoursAfter", "daysBefore", "hoursBefore", "workflowStage", "customerSegment",
-  /// "treatmentType": []}`, `"words": {"th": {"subject", "message"}, "en"}`, `"variants": [{"name", "weight"}]`
+  /// "treatmentType": [], "onRequest"}`, `"words": {"th": {"subject", "message"}, "en"}`, `"variants": [{"name", "weight"}]`
   fileprivate mutating func followUpRule(isNew: Bool) throws(Refusal) -> FollowUpRuleDetails {
     var rule = FollowUpRuleDetails()
     rule.name = try optionalText("name", bytesMax: Size.name)
@@ -61,6 +61,7 @@ extension Arguments {
     conditions.workflowStage = try a.optionalWord("workflowStage", Stage.self, aliases: Alias.stages)
     conditions.customerSegment = try a.optionalWord("customerSegment", CustomerSegment.self)
     conditions.treatmentTypes = try a.texts("treatmentType", countMax: 50, bytesMax: Size.word) ?? []
+    conditions.onRequest = try a.flag("onRequest") ?? false
     try a.finish()
     return conditions
   }

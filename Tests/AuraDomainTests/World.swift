@@ -16,6 +16,10 @@ final class World {
   private(set) var laser = ID(high: 0, low: 0)
   private var ids: IDGenerator
   var customerID: ID?
+  /// Told of every commit's changes, as streams are.
+  var committed: (([Change]) -> Void)?
+  /// Told of every command with the draft it was decided on and what came of it.
+  var decided: ((Command, Draft, Result<JSON, any Error>) -> Void)?
   /// Decides each command a second time and compares.
   var decidesTwice = false
   /// The cases that commands and timers have changed since somebody looked.
@@ -118,7 +122,10 @@ final class World {
     let key = key ?? "K\(seq + 1)"
     var draft = Draft(rows: rows, actor: actor, now: now, seq: seq + 1, commandKey: key, ids: ids)
     draft.reason = reason
-    let result = try decide(command, &draft)
+    let blank = draft
+    let outcome = Result { try decide(command, &draft) }
+    decided?(command, blank, outcome)
+    let result = try outcome.get()
     if decidesTwice {
       var again = Draft(rows: rows, actor: actor, now: now, seq: seq + 1, commandKey: key, ids: ids)
       again.reason = reason
@@ -127,9 +134,10 @@ final class World {
     }
     ids = draft.ids
     try rows.apply(draft.changes)
+    committed?(draft.changes)
     touched.formUnion(draft.changes.compactMap { $0.row?.keys.workflow })
     touchedCustomers.formUnion(draft.changes.compactMap { $0.row?.keys.customer })
-    if draft.changes.contains(where: { $0.row != nil }) { seq += 1 }
+    if draft.changes.contains(where: { $0.row != nil || $0.removed != nil }) { seq += 1 }
     return result
   }
 
@@ -275,6 +283,11 @@ struct SplitMix64: RandomNumberGenerator, Sendable {
     z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
     return z ^ (z >> 31)
   }
+}
+
+extension Change {
+  /// The row that is gone, if the change is one's going.
+  var removed: (any Row)? { if case .remove(let row) = self { row } else { nil } }
 }
 
 extension Command {

@@ -93,7 +93,7 @@ import Testing
     ("refundSale", #"{"saleId":"\#(w)","amountSt":100,"reason":"r"}"#),
     (
       "createFollowUpRule",
-      #"{"name":"r","type":"post_treatment","conditions":{"daysAfter":1,"hoursAfter":0,"daysBefore":1,"hoursBefore":0,"workflowStage":"treatment_completed","customerSegment":"vip","treatmentType":["laser"]},"channels":["line","sms"],"priority":"normal","active":true,"marketing":false,"words":{"th":{"subject":"s","message":"m"},"en":{"message":"m"}},"approvedTemplate":"t","variants":[{"name":"A","weight":50},{"name":"B","weight":50}]}"#
+      #"{"name":"r","type":"post_treatment","conditions":{"daysAfter":1,"hoursAfter":0,"daysBefore":1,"hoursBefore":0,"workflowStage":"treatment_completed","customerSegment":"vip","treatmentType":["laser"],"onRequest":true},"channels":["line","sms"],"priority":"normal","active":true,"marketing":false,"words":{"th":{"subject":"s","message":"m"},"en":{"message":"m"}},"approvedTemplate":"t","variants":[{"name":"A","weight":50},{"name":"B","weight":50}]}"#
     ),
     ("updateFollowUpRule", #"{"ruleId":"\#(w)","active":false}"#),
     (

@@ -14,13 +14,14 @@ class MailSink:
     """`mails` are (sender, recipient, bytes), in the order taken. The local part of the recipient chooses:
 
     refused-550 and its like answer that code to RCPT, late-550 after the data; drop-data breaks the connection at DATA,
-    drop-end after the mail was taken and before the word of it; slow never ends its answer.
+    drop-end after the mail was taken and before the word of it; slow is answered after `late_seconds`.
     """
 
     def __init__(self, context, starts_tls=False, offers_tls=True):
         self.mails = []
         self.connections = 0
         self.commands = []
+        self.late_seconds = 60
         self._context = context
         self._starts_tls = starts_tls
         self._offers_tls = offers_tls
@@ -125,7 +126,7 @@ class MailSink:
                 if recipient.startswith("drop-end@"):
                     return
                 if recipient.startswith("slow@"):
-                    self._stopping.wait(60)
+                    self._stopping.wait(self.late_seconds)
                 say("250 taken")
             elif verb == "QUIT":
                 say("221 bye")

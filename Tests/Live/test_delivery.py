@@ -101,6 +101,31 @@ async def test_each_channel_has_its_gateway_and_mail_goes_by_mail(house, receive
     sink.stop()
 
 
+async def test_a_mail_server_that_does_not_answer_holds_up_its_own_mail_only(house, receiver, localhost):
+    sink = MailSink(localhost)
+    mail = {"kind": "smtp", "url": sink.url(), "user": USER, "password": PASSWORD, "from": "hello@clinic.example"}
+    server = house({"email": mail, "sms": receiver.url()})
+    owner, replica = await enter(server)
+    await only_rule(owner, ["email", "sms"])
+    slow, _, _ = await customer(owner, email="slow@mail.example")
+    await treated(owner, slow)
+    wait_until(lambda: sink.mails)
+    began = time.monotonic()
+    for _ in range(3):
+        workflow, _, _ = await customer(owner)
+        await treated(owner, workflow)
+        await execution_of(owner, workflow, "sent")
+    assert time.monotonic() - began < 8
+    assert (await execution_of(owner, slow, "sending"))["channel"] == "email"
+    await owner.close()
+    # Its connection is cut, and what became of the mail is its lease's to find out.
+    began = time.monotonic()
+    assert await asyncio.get_running_loop().run_in_executor(None, server.stop) == 0
+    assert time.monotonic() - began < 13
+    sink.stop()
+    server.start()
+
+
 async def test_what_one_channel_refuses_goes_by_the_next(house, receiver):
     server = house({"sms": receiver.url("404"), "email": receiver.url("accept")})
     owner, replica = await enter(server)

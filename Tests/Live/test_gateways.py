@@ -1,5 +1,6 @@
 """Messages to gateways that do what gateways do, by `aura gateways`, which sends as the hub does."""
 
+import html
 import json
 import re
 import socket
@@ -8,8 +9,8 @@ import time
 import uuid
 
 import pytest
-from aura_server import executable
-from gateway_receiver import SECRET, Authority, Receiver
+from aura_server import ROOT, executable
+from gateway_receiver import SECRET, Authority, Receiver, signature
 from mail_sink import PASSWORD, USER, MailSink
 
 
@@ -241,6 +242,29 @@ def test_a_file_that_is_not_right_is_told_with_its_place(tmp_path):
         assert f'{file}: gateways.*.sms.url goes to gw.example, which "hosts" does not list' in done.stderr, done
 
 
+def documented(name):
+    page = (ROOT / "public/protocol/gateways.html").read_text()
+    return html.unescape(re.search(rf'id="{name}"><code>(.*?)</code>', page, re.S)[1])
+
+
+def test_the_file_in_the_documentation_is_taken(tmp_path):
+    file = tmp_path / "gateways.json"
+    file.write_text(documented("example-file"))
+    done = subprocess.run([executable(), "gateways", file], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done
+    assert done.stdout.splitlines() == [
+        "* email: smtp smtps://smtp.example:465 from hello@clinic.example",
+        "* sms: webhook https://gateway.example:443/sms",
+        "BKK01 sms: none",
+        "BKK01 line: webhook https://relay.lan.example:8443/line",
+    ]
+
+
+def test_the_signature_in_the_documentation_is_right():
+    told = dict(line.split(maxsplit=1) for line in documented("example-signature").splitlines())
+    assert signature(told["timestamp"], told["body"].encode(), told["secret"]) == told["signature"]
+
+
 # Mail
 
 
@@ -279,7 +303,19 @@ def test_a_mail_arrives_as_any_reader_of_mail_reads_it(localhost, send, starts_t
     ("slow", "failed: "),
 ])
 def test_whatever_a_mail_server_does_has_a_verdict(sink, send, recipient, expected):
+    began = time.monotonic()
     assert words(send(sink.url(), to=[f"{recipient}@mail.example"], seconds=3)).startswith(expected)
+    assert time.monotonic() - began < 8
+
+
+def test_after_a_fault_the_next_mail_is_not_mistaken_for_the_last(sink, send):
+    """A reply that comes too late must not be read as that to another mail's command."""
+    sink.late_seconds = 4
+    verdicts = send(sink.url(), to=["slow@mail.example"] + [f"c{n}@mail.example" for n in range(30)], seconds=3)
+    accepted = {address for address, _, verdict in verdicts if verdict.startswith("accepted")}
+    taken = [recipient for _, recipient, _ in sink.mails]
+    assert accepted <= set(taken) and len(taken) == len(set(taken))
+    assert "slow@mail.example" not in accepted and len(accepted) >= 20, verdicts
 
 
 def test_a_mail_that_was_taken_without_a_word_has_the_same_id_when_it_comes_again(sink, send):

@@ -17,6 +17,7 @@ package enum AutomationField: String, Sendable, CaseIterable {
   case hasSales = "has_sales"
   case hasBeautician = "has_beautician"
   case openTasks = "open_tasks"
+  /// 0 on entry; what a rule with a delay may be late.
   case minutesInStage = "minutes_in_stage"
   /// Below nothing once it has begun.
   case hoursToAppointment = "hours_to_appointment"

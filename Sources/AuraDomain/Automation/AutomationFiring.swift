@@ -87,9 +87,9 @@ extension Draft {
   }
 
   private func activeRules(at stage: Stage) throws -> [AutomationRule] {
-    try rows(
-      AutomationRule.self,
-      Selection(.equal("active", .integer(1)), .equal("trigger_stage", .word(stage)), order: [.ascending("id")]))
+    // Asked for an order as well, the database would rather walk all rules by their ids.
+    try rows(AutomationRule.self, Selection(.equal("active", .integer(1)), .equal("trigger_stage", .word(stage))))
+      .sorted { $0.id < $1.id }
   }
 
   private mutating func consider(_ rule: AutomationRule, _ entry: StageEntry) throws {

@@ -1,5 +1,6 @@
 extension Draft {
-  /// Plans a message of a follow-up rule about a case, as if what the rule waits for had happened now; once a case.
+  /// Plans a message of a follow-up rule about a case, as if what the rule waits for had happened now; once a case. A
+  /// rule that is to write to nobody else has `onRequest` among its conditions.
   mutating func scheduleFollowUp(_ id: ID, _ workflow: Workflow) throws -> JSONObject {
     guard let rule = try row(FollowUpRule.self, id), rule.active else {
       throw Refusal(.badRequest, "The follow-up rule is switched off.", details: ["rule_id": .id(id)])

@@ -30,6 +30,8 @@ package struct FollowUpConditions: Sendable, Equatable {
   package var customerSegment: CustomerSegment?
   /// Categories or ids of treatments; empty: any.
   package var treatmentTypes: [String]
+  /// It waits for nothing itself: only an automation rule plans it, for whom that rule chooses.
+  package var onRequest = false
 
   package init() { treatmentTypes = [] }
 
@@ -41,6 +43,7 @@ package struct FollowUpConditions: Sendable, Equatable {
     workflowStage = json["workflowStage"]?.string.flatMap(Stage.init(rawValue:))
     customerSegment = json["customerSegment"]?.string.flatMap(CustomerSegment.init(rawValue:))
     treatmentTypes = json["treatmentType"]?.array?.compactMap(\.string) ?? []
+    onRequest = json["onRequest"]?.bool ?? false
   }
 
   var json: JSON {
@@ -52,6 +55,7 @@ package struct FollowUpConditions: Sendable, Equatable {
     object["workflowStage"] = workflowStage.map { .word($0) }
     object["customerSegment"] = customerSegment.map { .word($0) }
     if !treatmentTypes.isEmpty { object["treatmentType"] = .array(treatmentTypes.map(JSON.string)) }
+    if onRequest { object["onRequest"] = true }
     return .object(object)
   }
 

@@ -74,7 +74,7 @@ extension Draft {
   /// The clinic's rules for an occasion, in the order of their making.
   func followUpRules(for occasion: FollowUpOccasionKind) throws -> [FollowUpRule] {
     try rows(FollowUpRule.self, Selection(.equal("active", .integer(1))))
-      .filter { $0.occasion == occasion }.sorted { $0.id < $1.id }
+      .filter { $0.occasion == occasion && !$0.conditions.onRequest }.sorted { $0.id < $1.id }
   }
 
   private func badRule(_ name: String, _ problem: String) -> Refusal {
