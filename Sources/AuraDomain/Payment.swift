@@ -246,11 +246,15 @@ extension Draft {
     insert(refund)
     try update(sale) { $0.paymentStatus = isWhole ? .refunded : .partiallyRefunded }
     journey(
-      .refunded, customer: sale.customerID, workflow: sale.workflowID, key: "refund:\(refund.id)",
-      data: ["amount_st": .integer(amount)])
+      .refunded, customer: sale.customerID, workflow: sale.workflowID,
+      key: refundKey(of: sale.id) ?? "refund:\(refund.id)",
+      data: ["amount_st": .integer(amount), "refund_id": .id(refund.id)])
     try changeSpend(by: -amount, of: sale, because: refund.id)
     try clawBack(refund, of: sale, before: before)
     if isWhole { try restoreCoupon(of: sale) }
     return refund
   }
+
+  /// What this command can give back of a sale once only, however long its key is remembered.
+  func refundKey(of sale: ID) -> String? { commandKey.map { "refund:\(sale):\($0)" } }
 }
