@@ -148,6 +148,13 @@ extension Draft {
       }
       try actor.permit(.overrideAmount, isOwn: false, reason: reason)
     }
+    if isOverridden, let coupon {
+      // What an agreed amount leaves of the discount is the coupon's; it is not used up for nothing.
+      couponSt = min(couponSt, max(0, subtotal - command.amountSt))
+      guard couponSt > 0 else {
+        throw coupon.unavailable("no_effect", "At this amount the coupon takes nothing off: leave it out.")
+      }
+    }
     // Less than the list is a discount; more has no line of its own, so that it is the subtotal.
     return Bill(
       items: items, subtotalSt: max(subtotal, command.amountSt), totalSt: command.amountSt, expectedSt: expected,
