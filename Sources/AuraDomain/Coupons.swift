@@ -131,7 +131,9 @@ extension Draft {
     guard coupon.status == .active else {
       throw coupon.unavailable(
         coupon.status.rawValue,
-        coupon.status == .reserved ? "It is on another bill." : "It is \(coupon.status.rawValue).")
+        coupon.status == .reserved ? "It is on another bill." : "It is \(coupon.status.rawValue).",
+        coupon.status == .reserved
+          ? ["sale_id": .id(coupon.reservedByPosID), "reserved_until": .instant(coupon.reservedUntil)] : [:])
     }
     guard now >= coupon.validFrom else { throw coupon.unavailable("not_yet", "It is not valid yet.") }
     guard now < coupon.validUntil else { throw coupon.unavailable("expired", "It is no longer valid.") }

@@ -23,14 +23,14 @@ extension Draft {
     let rate = try earnRate(of: workflow.customerID, without: nets)
     var points = 0
     for (sale, net) in nets {
-      points += try earn(sale, net: net, rate)?.amount ?? 0
+      points = try points.plus(earn(sale, net: net, rate)?.amount ?? 0)
     }
     let bonus = try (try treatment(of: workflow)?.completionBonus ?? 0).scaled(by: rate.multiplierBp, over: 10_000)
     var posting = Posting(
       .bonus, bonus, to: workflow.customerID, key: completionKey(workflow.id),
       Texts(th: "โบนัสทำทรีตเมนต์ครบ", en: "Treatment completed"))
     posting.workflow = workflow.id
-    points += try credit(posting)?.amount ?? 0
+    points = try points.plus(credit(posting)?.amount ?? 0)
 
     let profile = try loyaltyProfile(of: workflow.customerID)
     try update(profile) { [now] row in

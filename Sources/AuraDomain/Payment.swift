@@ -148,6 +148,13 @@ extension Draft {
       }
       try actor.permit(.overrideAmount, isOwn: false, reason: reason)
     }
+    if isOverridden, let coupon {
+      // What an agreed amount leaves of the discount is the coupon's; it is not used up for nothing.
+      couponSt = min(couponSt, max(0, subtotal - command.amountSt))
+      guard couponSt > 0 else {
+        throw coupon.unavailable("no_effect", "At this amount the coupon takes nothing off: leave it out.")
+      }
+    }
     // Less than the list is a discount; more has no line of its own, so that it is the subtotal.
     return Bill(
       items: items, subtotalSt: max(subtotal, command.amountSt), totalSt: command.amountSt, expectedSt: expected,
@@ -246,11 +253,15 @@ extension Draft {
     insert(refund)
     try update(sale) { $0.paymentStatus = isWhole ? .refunded : .partiallyRefunded }
     journey(
-      .refunded, customer: sale.customerID, workflow: sale.workflowID, key: "refund:\(refund.id)",
-      data: ["amount_st": .integer(amount)])
+      .refunded, customer: sale.customerID, workflow: sale.workflowID,
+      key: refundKey(of: sale.id) ?? "refund:\(refund.id)",
+      data: ["amount_st": .integer(amount), "refund_id": .id(refund.id)])
     try changeSpend(by: -amount, of: sale, because: refund.id)
     try clawBack(refund, of: sale, before: before)
     if isWhole { try restoreCoupon(of: sale) }
     return refund
   }
+
+  /// What this command can give back of a sale once only, however long its key is remembered.
+  func refundKey(of sale: ID) -> String? { commandKey.map { "refund:\(sale):\($0)" } }
 }

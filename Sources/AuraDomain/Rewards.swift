@@ -220,10 +220,11 @@ extension Draft {
     return try outcome(after, already: false)
   }
 
-  /// What a redemption had used, by when it ended, and no sooner than 30 days from now: points that come back are as
-  /// old as they were, or redeeming and cancelling would keep them for ever. Mostly that is one part.
+  /// What a redemption had used, by the day on which it ended, and no sooner than 30 days from now: points that come back
+  /// are as old as they were, or redeeming and cancelling would keep them for ever. Mostly that is one part.
   private func partsReturned(of redemption: LoyaltyRedemption) throws -> [(points: Int, end: Instant?)] {
     let soonest = now + Self.returnedSpan
+    let calendar = try calendar()
     var parts: [(points: Int, end: Instant?)] = []
     // Debits use credits in the order of their ends.
     for used in try posting(redemption.eventKey)?.allocations.object?.members ?? [] {
@@ -231,8 +232,8 @@ extension Draft {
         let credit = try ID(used.name).flatMap({ try row(PointTransaction.self, $0) })
       else { continue }
       let end = credit.expiresAt.map { max($0, soonest) }
-      if let last = parts.last, last.end == end {
-        parts[parts.count - 1].points = try last.points.plus(points)
+      if let last = parts.last, calendar.isSameDay(last.end ?? .latest, end ?? .latest) {
+        parts[parts.count - 1] = (try last.points.plus(points), end)
       } else {
         parts.append((points, end))
       }

@@ -140,6 +140,12 @@ extension Draft {
     guard let reason = command.reason ?? reason, !reason.isEmpty else {
       throw Refusal(.badRequest, "A reason is needed.", details: ["path": "args.reason", "problem": "is missing"])
     }
+    if let known = try refund(of: sale) {
+      guard command.amountSt == nil || command.amountSt == known.totalSt else {
+        throw Refusal(.keyReused, "This key was used for another request.", details: ["key": .text(commandKey)])
+      }
+      return try outcome(sale, known, reason, already: true)
+    }
     guard sale.paymentStatus == .paid || sale.paymentStatus == .partiallyRefunded else {
       throw sale.invalid("The bill is \(sale.paymentStatus.rawValue)")
     }
@@ -150,12 +156,24 @@ extension Draft {
       throw workflow.invalid("The whole payment of an open case goes back with `cancel`", ["sale_id": .id(sale.id)])
     }
     let refund = try refund(sale, command.amountSt)
-    let after = try self.sale(sale.id)
-    return outcome(
-      after,
+    return try outcome(try self.sale(sale.id), refund, reason, already: false)
+  }
+
+  /// What this command has given back of a sale before.
+  private func refund(of sale: PosTransaction) throws -> PosTransaction? {
+    guard let key = refundKey(of: sale.id) else { return nil }
+    let known = try rows(JourneyEvent.self, Selection(.equal("event_key", .text(key)), limit: 1)).first
+    return try known?.eventData["refund_id"]?.id.flatMap { try row(PosTransaction.self, $0) }
+  }
+
+  private mutating func outcome(
+    _ sale: PosTransaction, _ refund: PosTransaction, _ reason: String, already: Bool
+  ) throws -> JSON {
+    outcome(
+      sale,
       [
         "refundId": .id(refund.id), "refundNumber": .string(refund.transactionNumber),
-        "refundedSt": .integer(refund.totalSt), "reason": .string(reason),
+        "refundedSt": .integer(refund.totalSt), "reason": .string(reason), "already": .bool(already),
         "availablePoints": .integer(try loyaltyProfile(of: sale.customerID).availablePoints),
       ])
   }

@@ -8,6 +8,10 @@
 /// | hidden columns | none | medical notes | money, what actions recorded | all but a list of harmless ones |
 /// | notifications | their own, whatever the role | | | |
 /// | business events | all | those for them or their role | the same | none |
+///
+/// Points are no money: a beautician, who talks with customers about rewards, sees balances, postings and the face value
+/// of coupons, though a sale's points hint at its sum. What is satang, or satang by another name (a tier's progress, what
+/// a coupon took off), stays hidden.
 package struct Scope: Sendable, Hashable {
   package enum Kind: Sendable, Hashable {
     /// Owner, admin, and a super admin from outside.

@@ -131,7 +131,8 @@ final class MemoryRows: ClinicRows {
   }
 
   private static let indexed: [Table: Set<String>] = [
-    .taskQueue: ["workflow_id"], .workflowActions: ["workflow_id"], .workflowEvents: ["workflow_id"],
+    .workflowStates: ["customer_id"], .customers: ["phone"], .taskQueue: ["workflow_id"],
+    .workflowActions: ["workflow_id"], .workflowEvents: ["workflow_id"],
     .posTransactions: ["workflow_id", "parent_id", "customer_id"],
     .pointTransactions: ["workflow_id", "customer_id", "event_key"],
     .loyaltyMonths: ["customer_id"], .pointCredits: ["customer_id", "transaction_id"],

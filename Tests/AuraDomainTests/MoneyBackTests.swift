@@ -79,4 +79,21 @@ extension `Money that goes back` {
     #expect(back.filter { $0.expiresAt ?? .latest > ends }.map(\.amount) == [1])
     #expect(try world.profile(it.customer).availablePoints == redeemed["pointsCost"]?.integer)
   }
+
+  @Test func `is what was agreed on: a coupon is not used up where it takes nothing off`() throws {
+    let it = try LoyaltyWorld()
+    let world = it.world
+    let code = try world.code(it.ten, it.customer)
+    let row = try #require(try world.rows.row(Customer.self, it.customer))
+    let w = try world.lead(row.fullName, phone: row.phone ?? "")
+    var payment = world.payment(w, amountSt: 500_000)
+    payment.couponCode = code
+    payment.override = true
+    payment.step.reason = "as agreed"
+    #expect(world.refusal(.confirmPayment(payment), as: .o1)?.details["reason"] == "no_effect")
+    payment.amountSt = 480_000
+    try world.run(.confirmPayment(payment), as: .o1)
+    #expect(try world.coupon(code).discountSt == 20_000)
+    #expect(world.rows.of(PosTransaction.self, w).first?.discountSt == 20_000)
+  }
 }
