@@ -131,6 +131,7 @@ import Testing
       func undo(_ workflow: ID) throws -> JSON? { nil }
       func user(_ id: ID) throws -> User? { try rows.user(id) }
       func userExists(_ id: ID) throws -> Bool { try rows.userExists(id) }
+      func activeUser(email: String) throws -> ID? { try rows.activeUser(email: email) }
     }
     let w = try unpriced(1)
     try world.rule(at: .scanned, when: .when("tier", "eq", "gold"), .addTag, ["tag": "x"])

@@ -217,6 +217,7 @@ import Testing
     func undo(_ workflow: ID) throws -> JSON? { try rows.undo(workflow) }
     func user(_ id: ID) throws -> User? { try rows.user(id) }
     func userExists(_ id: ID) throws -> Bool { try rows.userExists(id) }
+    func activeUser(email: String) throws -> ID? { try rows.activeUser(email: email) }
   }
 
   @Test func `pays one look for each stage that a command enters`() throws {

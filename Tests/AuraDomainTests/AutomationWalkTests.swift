@@ -89,6 +89,7 @@ private final class WithoutRules: ClinicRows {
   func undo(_ workflow: ID) throws -> JSON? { try rows.undo(workflow) }
   func user(_ id: ID) throws -> User? { try rows.user(id) }
   func userExists(_ id: ID) throws -> Bool { try rows.userExists(id) }
+  func activeUser(email: String) throws -> ID? { try rows.activeUser(email: email) }
 }
 
 private struct RuledWalk {
