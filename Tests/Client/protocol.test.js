@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CLOSE_CODES } from '../../public/client/index.js';
 import { CLINIC, commit, delta, greet, liveClient, put } from './script.js';
@@ -7,7 +7,8 @@ import { validate } from './schema.js';
 
 const read = (path) => readFileSync(new URL(`../../public/${path}`, import.meta.url), 'utf8');
 const schema = JSON.parse(read('protocol/aura.v1.schema.json'));
-const reference = read('protocol/index.html');
+const pages = readdirSync(new URL('../../public/protocol/', import.meta.url)).filter((name) => name.endsWith('.html'));
+const reference = pages.map((name) => read(`protocol/${name}`)).join('');
 const unescape = (text) => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 
 const examples = [...reference.matchAll(/<pre tabindex="0" data-example="(\w+)"><code>([\s\S]*?)<\/code><\/pre>/g)]
