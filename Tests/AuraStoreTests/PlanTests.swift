@@ -7,7 +7,9 @@ import Testing
 /// here, so the plan depends on the indexes alone and a small database shows it.
 @Suite struct `The rules' queries` {
   /// Tables that stay small, whatever the clinic's age.
-  private static let small = ["clinic_staff", "treatments", "automation_rules", "clinics", "users"]
+  private static let small = [
+    "clinic_staff", "treatments", "automation_rules", "clinics", "users", "followup_rules", "followup_templates",
+  ]
 
   @Test func `find their rows by an index that is narrower than the clinic`() throws {
     let bench = try Bench { $0.decide = { command, draft in try decide(command, &draft) } }
@@ -38,123 +40,5 @@ import Testing
       }
     }
     #expect(walks == [])
-  }
-}
-
-/// A clinic whose people do what people of a clinic do.
-private struct House {
-  let bench: Bench
-  let clinic: ID
-  let (owner, sales, first, second): (ID, ID, ID, ID)
-  let salesStaff: ID
-  let firstStaff: ID
-  let treatment: ID
-
-  init(_ bench: Bench) throws {
-    self.bench = bench
-    let made = try bench.write { scope in
-      let clinicID = scope.newID()
-      let treatmentID = scope.newID()
-      var people: [(user: ID, staff: ID)] = []
-      for (index, _) in [Role.owner, .sales, .staff, .staff].enumerated() {
-        var user = User()
-        user.id = scope.newID()
-        user.email = "p\(index)@clinic.example"
-        user.fullName = "Person \(index)"
-        people.append((try Accounts.insert(scope, user).id, scope.newID()))
-      }
-      try scope.commit(clinic: clinicID) { [people] draft in
-        var clinic = Clinic()
-        clinic.id = clinicID
-        clinic.clinicCode = "C1"
-        clinic.displayName = ["th": "คลินิก", "en": "Clinic"]
-        draft.insert(clinic)
-        for (person, role) in zip(people, [Role.owner, .sales, .staff, .staff]) {
-          var staff = StaffMember()
-          staff.id = person.staff
-          staff.clinicID = clinicID
-          staff.userID = person.user
-          staff.role = role
-          draft.insert(staff)
-        }
-        var treatment = Treatment()
-        treatment.id = treatmentID
-        treatment.clinicID = clinicID
-        treatment.names = ["th": "ทรีตเมนต์", "en": "Treatment"]
-        treatment.priceSt = 500_000
-        draft.insert(treatment)
-      }
-      return (clinicID, people, treatmentID)
-    }.0
-    clinic = made.0
-    treatment = made.2
-    (owner, sales, first, second) = (made.1[0].user, made.1[1].user, made.1[2].user, made.1[3].user)
-    (salesStaff, firstStaff) = (made.1[1].staff, made.1[2].staff)
-  }
-
-  @discardableResult
-  func run(_ user: ID, _ command: Command) throws -> Outcome {
-    var request = bench.request(clinic, user)
-    request.command = command
-    return try #require(bench.process(request).outcomes.first).1
-  }
-
-  /// Starts a case; its id.
-  func lead(_ name: String) throws -> ID {
-    try run(
-      sales, .initialize(Initialize(customer: CustomerDetails(name: name, phone: "0812345678"), sales: salesStaff)))
-    return try bench.read { reader in
-      try #require(
-        reader.clinicRows(clinic).rows(
-          Workflow.self, Selection(.equal("status", "active"), order: [.descending("id")], limit: 1)
-        )
-        .first?.id)
-    }
-  }
-
-  func pay(_ workflow: ID, at time: Instant?, by beautician: ID? = nil) throws {
-    var payment = ConfirmPayment(step: WorkflowStep(workflow), amountSt: 500_000, method: .cash)
-    payment.treatment = treatment
-    payment.scheduledTime = time
-    payment.beautician = beautician
-    let outcome = try run(sales, .confirmPayment(payment))
-    #expect(throws: Never.self) { try outcome.result.get() }
-  }
-
-  func runDay() throws {
-    let through = try lead("One")
-    try pay(through, at: bench.now + .hours(1))
-    try pay(try lead("Two"), at: nil)
-    let named = try lead("Three")
-    try pay(named, at: bench.now + .hours(4), by: firstStaff)
-    try run(first, .checkIn(WorkflowStep(named)))
-    try run(first, .startTreatment(StartTreatment(step: WorkflowStep(named))))
-    try run(owner, .reassign(Reassign(step: WorkflowStep(named, reason: "break"), beautician: firstStaff)))
-    try run(first, .completeTreatment(CompleteTreatment(step: WorkflowStep(named))))
-    try run(sales, .sendFollowUp(SendFollowUp(step: WorkflowStep(named))))
-    try run(owner, .correct(WorkflowStep(named)))
-    try run(owner, .cancel(Cancel(step: WorkflowStep(through, reason: "asked"), settlement: .refund)))
-    try run(owner, .startCycle(StartCycle(step: WorkflowStep(named))))
-    try run(first, .setDuty(SetDuty(duty: .off)))
-    try run(owner, .revokeMembership(RevokeMembership(staff: firstStaff, reason: "left")))
-    try run(sales, .markAllNotificationsRead())
-    bench.now = bench.now + .days(9)
-    for _ in 0..<20 { bench.process() }
-  }
-
-  func ask() throws {
-    for user in [owner, sales, second] {
-      try bench.read { reader in
-        let rows = reader.clinicRows(clinic)
-        let actor = try reader.actor(user: user, clinic: clinic)
-        let workflow = try #require(rows.rows(Workflow.self, Selection(.equal("status", "active"), limit: 1)).first)
-        var all = WorkflowFilter()
-        all.search = "One"
-        for query: Query in [
-          .workflowHistory(workflow: workflow.id), .clinicWorkflows(WorkflowFilter()), .clinicWorkflows(all),
-          .myTasks(TaskFilter()), .staff(includeInactive: true), .treatments(includeInactive: false), .me,
-        ] { _ = try? answer(query, rows: rows, actor: actor, now: bench.now) }
-      }
-    }
   }
 }
