@@ -35,7 +35,8 @@ extension FollowUpReading {
     let rule = try rule(run.subject)
     var entries: [(at: Instant, entry: JSON)] = []
     var (sends, skips) = (0, 0)
-    let occasions = try occasions(of: rule, run)
+    // What an automation rule asks for is in that rule's own dry run.
+    let occasions = rule.conditions.onRequest ? [] : try occasions(of: rule, run)
     for occasion in occasions.prefix(Self.occasionsMax) {
       let (at, isSent, entry) = try foresee(rule, occasion)
       guard at >= run.from, at < run.to else { continue }
@@ -45,7 +46,8 @@ extension FollowUpReading {
     entries.sort { $0.at < $1.at }
     return [
       "ruleId": rule.id == Self.unsaved ? .null : .id(rule.id), "from": .instant(run.from), "to": .instant(run.to),
-      "occasion": .word(rule.occasion), "sends": .integer(sends), "skips": .integer(skips),
+      "occasion": .word(rule.occasion), "onRequest": .bool(rule.conditions.onRequest), "sends": .integer(sends),
+      "skips": .integer(skips),
       "truncated": .bool(occasions.count > Self.occasionsMax || entries.count > Self.entriesMax),
       "entries": .array(entries.prefix(Self.entriesMax).map(\.entry)),
     ]
