@@ -27,6 +27,7 @@ extension Draft {
     event.customerID = workflow?.customerID ?? customer
     event.eventType = type
     event.eventData = .object(data)
+    if let rule { event.eventData.set("rule_id", .id(rule.id)) }
     event.sourceUserID = actor.user
     event.targetUsers = .array(targets.map { .id($0) })
     event.targetRoles = .array(roles.map { .word($0) })

@@ -57,6 +57,9 @@ private struct Reading {
     for (index, action) in actions.enumerated() {
       var entry = visible(action)
       entry["actor_name"] = .text(try action.performedBy.flatMap { try names.user($0) })
+      if let rule = action.ruleID {
+        entry["rule_name"] = .text(try rows.row(AutomationRule.self, rule)?.ruleName)
+      }
       // The clock may have gone back between two actions; time spent is never less than nothing.
       let next = index + 1 < actions.count ? actions[index + 1].performedAt : nil
       entry["duration_ms"] = next.map { .integer(max(0, ($0 - action.performedAt).milliseconds)) } ?? .null

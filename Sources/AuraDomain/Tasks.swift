@@ -120,6 +120,12 @@ extension Draft {
         details: ["path": "args.type", "problem": "use scheduleAppointment"])
     }
     if let key = command.dedupeKey {
+      // Keys of the house's own: taken by somebody else, they would make what is done by itself fail.
+      if ["rule:", "followup:"].contains(where: { key.hasPrefix($0) }) {
+        throw Refusal(
+          .badRequest, "This key is not for people.",
+          details: ["path": "args.dedupeKey", "problem": "rule: and followup: are the hub's own"])
+      }
       let open = try rows(
         Task.self, Selection(.equal("dedupe_key", .text(key)), .oneOf("status", Load.openStatus), limit: 1))
       if let task = open.first { return try taskOutcome(task, ["already": true]) }

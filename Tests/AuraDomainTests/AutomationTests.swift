@@ -32,6 +32,15 @@ import Testing
     #expect(world.actions(w).last?.ruleID == nil)
   }
 
+  @Test func `has keys that nobody else can take`() throws {
+    let w = try world.lead()
+    for key in ["rule:\(world.newID()):\(w):1", "followup:\(w)"] {
+      var task = CreateTask(workflow: w, type: .reviewRequest)
+      task.dedupeKey = key
+      #expect(world.refusal(.createTask(task), as: .s1)?.details["path"] == "args.dedupeKey")
+    }
+  }
+
   @Test func `tells staff in their language, each once`() throws {
     try world.rule(
       at: .treatmentScheduled, by: .checkIn, .notify,
@@ -114,6 +123,9 @@ import Testing
     #expect(last.ruleID == rule)
     #expect(last.performedBy == nil)
     #expect(try world.workflow(w).status == .closed)
+    #expect(world.events.contains { $0.eventType == .stageChanged && $0.eventData["rule_id"]?.id == rule })
+    let history = try world.ask(.workflowHistory(workflow: w), as: .s1)["actions"]?.array
+    #expect(history?.last?["rule_name"] == "close")
     #expect(world.rows.timers["workflow:\(w):close"] == nil)
   }
 

@@ -143,7 +143,7 @@ final class FakeGateway {
   func advance(to end: Instant) throws {
     look()
     while true {
-      let timer = world.rows.timers.values.filter { $0.due <= end }.map(\.due).min()
+      let timer = world.rows.nextTimer.flatMap { $0.due <= end ? $0.due : nil }
       let report = reports.indices.filter { reports[$0].at <= end }.min { reports[$0].at < reports[$1].at }
       if let report, timer.map({ reports[report].at <= $0 }) ?? true {
         let said = reports.remove(at: report)

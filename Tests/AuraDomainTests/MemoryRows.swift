@@ -145,6 +145,19 @@ final class MemoryRows: ClinicRows {
 
   func removeTimer(_ dedupe: String) { timers[dedupe] = nil }
 
+  /// The one that is due first.
+  var nextTimer: PlannedTimer? {
+    var next: PlannedTimer?
+    for timer in timers.values {
+      guard let known = next else {
+        next = timer
+        continue
+      }
+      if timer.due < known.due || (timer.due == known.due && timer.dedupe < known.dedupe) { next = timer }
+    }
+    return next
+  }
+
   private func keepUniqueness(_ row: any Row) throws {
     switch row {
     case let row as Task where row.status.isOpen:

@@ -56,6 +56,8 @@ struct Walk {
   init(seed: UInt64) {
     world = World(seed: seed)
     random = SplitMix64(state: seed &* 0x9E37)
+    // Every other clinic writes to its customers, and nobody ever says what became of it.
+    if seed % 2 == 0 { try? world.seedFollowUps() }
   }
 
   private mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }

@@ -184,8 +184,7 @@ final class World {
   func advance(_ span: Span) throws { try advance(to: now + span) }
 
   func advance(to end: Instant) throws {
-    while let next = rows.timers.values.filter({ $0.due <= end }).min(by: { ($0.due, $0.dedupe) < ($1.due, $1.dedupe) })
-    {
+    while let next = rows.nextTimer, next.due <= end {
       now = max(now, next.due)
       rows.removeTimer(next.dedupe)
       try run(.fire(next), actor: .system)

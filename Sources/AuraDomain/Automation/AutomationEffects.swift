@@ -41,8 +41,9 @@ extension Draft {
     _ plan: AutomationTarget.TaskPlan, _ rule: AutomationRule, _ workflow: Workflow, _ key: String
   ) throws -> JSONObject {
     guard workflow.status == .active else { throw RuleUnmet(.caseOver) }
-    let open = Selection(.equal("dedupe_key", .text(key)), .oneOf("status", Load.openStatus), limit: 1)
-    guard try rows(Task.self, open).isEmpty else { throw RuleUnmet(.already) }
+    guard try !openTasks(of: workflow.id).contains(where: { $0.dedupeKey == key }) else {
+      throw RuleUnmet(.already)
+    }
     let assignee = try assignee(of: plan, workflow)
     let title = try plan.title.map { try filled($0, workflow) }
     var data: JSON = ["rule_id": .id(rule.id), "rule_name": .string(rule.ruleName)]

@@ -1,4 +1,5 @@
-/// What a rule would do in a stretch of time, and why; nothing is written.
+/// What a rule would do in a stretch of time, and why; nothing is written. It goes by the rows as they are: consent and
+/// addresses of today, and of appointments those that stand.
 package struct FollowUpDryRun: Sendable, Equatable {
   package static let daysMax = 31
 
@@ -34,7 +35,8 @@ extension FollowUpReading {
     let rule = try rule(run.subject)
     var entries: [(at: Instant, entry: JSON)] = []
     var (sends, skips) = (0, 0)
-    let occasions = try occasions(of: rule, run)
+    // What an automation rule asks for is in that rule's own dry run.
+    let occasions = rule.conditions.onRequest ? [] : try occasions(of: rule, run)
     for occasion in occasions.prefix(Self.occasionsMax) {
       let (at, isSent, entry) = try foresee(rule, occasion)
       guard at >= run.from, at < run.to else { continue }
@@ -44,7 +46,8 @@ extension FollowUpReading {
     entries.sort { $0.at < $1.at }
     return [
       "ruleId": rule.id == Self.unsaved ? .null : .id(rule.id), "from": .instant(run.from), "to": .instant(run.to),
-      "occasion": .word(rule.occasion), "sends": .integer(sends), "skips": .integer(skips),
+      "occasion": .word(rule.occasion), "onRequest": .bool(rule.conditions.onRequest), "sends": .integer(sends),
+      "skips": .integer(skips),
       "truncated": .bool(occasions.count > Self.occasionsMax || entries.count > Self.entriesMax),
       "entries": .array(entries.prefix(Self.entriesMax).map(\.entry)),
     ]
@@ -176,13 +179,15 @@ extension FollowUpReading {
   }
 
   private func newTiers(_ from: Instant, _ to: Instant) throws -> [FollowUpOccasion] {
-    try draft.rows(
-      WorkflowEvent.self,
-      Selection(
-        .oneOf("processed", [.integer(0), .integer(1)]), .atLeast("created_at", .instant(from)),
-        .less("created_at", .instant(to)), .equal("event_type", .word(EventType.tierChanged)),
-        order: [.ascending("id")], limit: Self.occasionsMax + 1)
-    ).compactMap { event in
+    // Whether somebody has processed them does not matter; by it, and their time, is how they are found.
+    try [0, 1].flatMap { processed in
+      try draft.rows(
+        WorkflowEvent.self,
+        Selection(
+          .equal("processed", .integer(processed)), .atLeast("created_at", .instant(from)),
+          .less("created_at", .instant(to)), .equal("event_type", .word(EventType.tierChanged)),
+          order: [.ascending("created_at")], limit: Self.occasionsMax + 1))
+    }.compactMap { event in
       guard let customer = event.customerID,
         let old = event.eventData["from_tier"]?.string.flatMap(Tier.init(rawValue:)),
         let new = event.eventData["to_tier"]?.string.flatMap(Tier.init(rawValue:)), new > old

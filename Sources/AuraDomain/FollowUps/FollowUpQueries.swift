@@ -81,16 +81,32 @@ struct FollowUpReading {
     if let customer = filter.customer { selection.conditions.append(.equal("customer_id", .id(customer))) }
     if let workflow = filter.workflow { selection.conditions.append(.equal("workflow_id", .id(workflow))) }
     if let rule = filter.rule { selection.conditions.append(.equal("rule_id", .id(rule))) }
-    if !filter.statuses.isEmpty {
-      selection.conditions.append(.oneOf("status", filter.statuses.map { .word($0) }))
-    }
     if let after = filter.after { selection.conditions.append(.less("id", .id(after))) }
-    let found = try draft.rows(FollowUpExecution.self, selection)
+    let found = try find(selection, filter)
     let page = found.prefix(filter.limit)
     return [
       "followUps": .array(try page.map { try entry($0) }),
       "next": found.count > filter.limit ? .id(page.last?.id) : .null,
     ]
+  }
+
+  /// By what has an index: a customer's and a case's few are put in order here; the many of a status are found in order,
+  /// a status at a time.
+  private func find(_ page: Selection, _ filter: FollowUpFilter) throws -> [FollowUpExecution] {
+    let statuses = filter.statuses.isEmpty ? ExecutionStatus.allCases : filter.statuses
+    if filter.customer != nil || filter.workflow != nil {
+      var all = page
+      all.conditions.append(.oneOf("status", statuses.map { .word($0) }))
+      (all.order, all.limit) = ([], nil)
+      return page.arrange(try draft.rows(FollowUpExecution.self, all))
+    }
+    if filter.statuses.isEmpty && filter.rule == nil { return try draft.rows(FollowUpExecution.self, page) }
+    return page.arrange(
+      try statuses.flatMap { status in
+        var one = page
+        one.conditions.append(.equal("status", .word(status)))
+        return try draft.rows(FollowUpExecution.self, one)
+      })
   }
 
   private func entry(_ execution: FollowUpExecution) throws -> JSON {
