@@ -58,6 +58,14 @@ import Testing
       #expect(contents.customers == 8)
       #expect(contents.people == ["clinic_admin", "clinic_owner", "clinic_staff", "clinic_staff", "sales_staff"])
       #expect(contents.tasks > 0)
+      try Store.look(directory: folder) { reader in
+        let owner = try #require(try Accounts.user(reader.session, email: "owner@demo.aura"))
+        let clinic = try #require(try reader.identity(user: owner.id, session: nil)?.memberships.first?.clinic)
+        let planned = try reader.clinicRows(clinic).rows(FollowUpExecution.self, Selection())
+        // Two treatments, with a message and a survey each; a proposal that stands for a week.
+        #expect(planned.count == 5)
+        #expect(planned.allSatisfy { $0.status == .pending && $0.scheduledAt > now + .hours(12) })
+      }
     }
   }
 
