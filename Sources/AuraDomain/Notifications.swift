@@ -56,14 +56,21 @@ extension Draft {
   /// old.
   mutating func post(_ row: Notification) throws {
     insert(row)
-    if let end = row.expiresAt { plan(.notificationExpiry, "notifications:expire:\(end.milliseconds)", at: end) }
+    if let end = row.expiresAt {
+      let name = "notifications:expire:\(end.milliseconds)"
+      if !isPlanned({ $0.dedupe == name }) { plan(.notificationExpiry, name, at: end) }
+    }
+    // One night for all that a command tells.
+    if isPlanned({ $0.kind == .notificationPruning }) { return }
     let night = try calendar().night(after: now + Notification.keptFor)
     plan(.notificationPruning, "notifications:prune:\(night.milliseconds)", at: night)
   }
 
+  private func isPlanned(_ isMeant: (PlannedTimer) -> Bool) -> Bool {
+    changes.contains { if case .schedule(let timer) = $0 { isMeant(timer) } else { false } }
+  }
+
   private mutating func plan(_ kind: TimerKind, _ name: String, at due: Instant) {
-    let isPlanned = changes.contains { if case .schedule(let timer) = $0 { timer.dedupe == name } else { false } }
-    if isPlanned { return }
     schedule(PlannedTimer(due: due, kind: kind, payload: .emptyObject, dedupe: name))
   }
 

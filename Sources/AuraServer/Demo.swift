@@ -102,6 +102,10 @@ package struct Demo: Sendable {
           row.clinicID = clinicID
           draft.insert(row)
         }
+        // Without a gateway, what is to be said becomes a call. Reminders would make some at once.
+        try draft.seedFollowUps(FollowUpType.allCases.filter { $0 != .appointmentReminder }, lastly: .call)
+        guard let made = try draft.row(Clinic.self, clinicID) else { return }
+        try draft.update(made) { $0.settings.set("follow_up", ["base_url": "https://bkk01.aura.example"]) }
       }
     }
     log.info("the demo clinic is made", metadata: ["clinic": "\(Self.clinicCode)"])

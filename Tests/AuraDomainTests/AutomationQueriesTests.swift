@@ -186,8 +186,8 @@ import Testing
         return (error as? Refusal)?.details["path"]
       }
     }
-    #expect(path(rule(.addTag, [:])) == "args.targetData.tag")
-    #expect(path(rule(.addTag, ["tag": "x"], when: .when("mood", "eq", 1))) == "args.conditions.field")
+    #expect(path(rule(.addTag, [:])) == "args.rule.targetData.tag")
+    #expect(path(rule(.addTag, ["tag": "x"], when: .when("mood", "eq", 1))) == "args.rule.conditions.field")
     #expect(path(rule(.addTag, ["tag": "x"]), "yesterday") == "args.day")
     #expect(path(rule(.addTag, ["tag": "x"]), "2026-13-01") == "args.day")
     #expect(path(rule(.addTag, ["tag": "x"]), "2026-02-02") == nil)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import AuraDomain
 
-/// Scenario 1 of the specification, steps 1 to 6 (the follow-ups are not there yet).
+/// Scenario 1 of the specification, steps 1 to 6; the messages of step 7 are in FollowUpScenarioTests.
 @Suite struct `From a lead to a finished treatment` {
   @Test func `each step leaves the rows, versions and times that the specification names`() throws {
     let world = World()
@@ -109,7 +109,7 @@ import Testing
     #expect(try world.run(.complete(w), as: .b1)["already"] == true)
     #expect(world.ledger(customer).count == 3)
 
-    // 7, as far as it goes today: the next day's message, and seven days on.
+    // 7, where somebody writes by hand: the next day's message, and seven days on.
     world.now = world.now + .hours(24)
     try world.run(.sendFollowUp(SendFollowUp(step: WorkflowStep(w))), actor: .system)
     #expect(try world.workflow(w).currentStage == .followUp)

@@ -78,6 +78,14 @@ import Testing
       // 100 welcome, 500 and 50 for the treatment, 100 for the first purchase, 50 review, 120 for the cream, less 500.
       #expect(contents.points["ณัฐกานต์ พรหมดี"] == 420)
       #expect(contents.openBills == ["ณัฐกานต์ พรหมดี": 171_000])
+      try Store.look(directory: folder) { reader in
+        let owner = try #require(try Accounts.user(reader.session, email: "owner@demo.aura"))
+        let clinic = try #require(try reader.identity(user: owner.id, session: nil)?.memberships.first?.clinic)
+        let planned = try reader.clinicRows(clinic).rows(FollowUpExecution.self, Selection())
+        // Two treatments, with a message and a survey each; a proposal that stands for a week.
+        #expect(planned.count == 5)
+        #expect(planned.allSatisfy { $0.status == .pending && $0.scheduledAt > now + .hours(12) })
+      }
     }
   }
 

@@ -59,7 +59,11 @@ extension AutomationReading {
       rule.clinicID = rows.clinicID
       rule.ruleName = "dry run"
       rule.set(details)
-      try draft.check(rule)
+      do {
+        try draft.check(rule)
+      } catch let refusal as Refusal {
+        throw refusal.within("rule")
+      }
       return rule
     }
   }
@@ -163,5 +167,17 @@ extension ConditionLeaf {
       "condition": .string(text), "is": fact.json, "holds": .bool(holds(fact)),
       "asOf": field.isKnownOfThePast ? "then" : "today",
     ]
+  }
+}
+
+extension Refusal {
+  /// The same of arguments that stand a level deeper.
+  fileprivate func within(_ name: String) -> Refusal {
+    guard let path = details["path"]?.string, path.hasPrefix("args.") else { return self }
+    var deeper = self
+    let moved = "args.\(name).\(path.dropFirst("args.".count))"
+    deeper.details.set("path", .string(moved))
+    if let problem = details["problem"]?.string { deeper.message = "\(moved): \(problem)." }
+    return deeper
   }
 }

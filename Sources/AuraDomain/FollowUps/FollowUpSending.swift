@@ -7,7 +7,7 @@ private enum FollowUpVerdict {
 
 extension Draft {
   /// How long a gateway has to answer, and its courier to say so.
-  static let lease = Span.seconds(60)
+  private static let dispatchLease = Span.seconds(60)
   /// A message that is a little late still goes, though the best hours are over.
   private static let lateness = Span.minutes(15)
 
@@ -148,7 +148,7 @@ extension Draft {
   ) throws {
     var content = message.words.json
     content.set("language", .word(message.language))
-    let leaseUntil = now + Self.lease
+    let leaseUntil = now + Self.dispatchLease
     let after = try update(execution) { row in
       row.channel = address.channel
       row.templateID = message.template

@@ -81,8 +81,11 @@ enum SystemTemplates {
 
 extension Draft {
   /// Copies the house's templates and rules into a clinic that has none of them yet. With `types`, the rules of these
-  /// only; the templates are all there, so that a rule made later has words.
-  package mutating func seedFollowUps(_ types: [FollowUpType] = FollowUpType.allCases) throws {
+  /// only; the templates are all there, so that a rule made later has words. `lastly` is the channel that is left when
+  /// no other reaches the customer.
+  package mutating func seedFollowUps(
+    _ types: [FollowUpType] = FollowUpType.allCases, lastly: Channel? = nil
+  ) throws {
     for type in FollowUpType.allCases {
       let words = SystemTemplates.words(type)
       for language in Language.allCases where try templates(of: type, in: language, FollowUpVariant.only).isEmpty {
@@ -101,7 +104,8 @@ extension Draft {
       }
     }
     let known = try Set(rows(FollowUpRule.self, Selection()).map(\.name))
-    for details in SystemTemplates.rules {
+    for var details in SystemTemplates.rules {
+      if let lastly { details.channels?.append(lastly) }
       guard let type = details.type, types.contains(type), let name = details.name, !known.contains(name) else {
         continue
       }
