@@ -139,7 +139,7 @@ final class MemoryRows: ClinicRows {
     .loyaltyProfiles: ["customer_id", "referral_code"],
     .loyaltyRedemptions: ["customer_id", "event_key", "code"], .customerCoupons: ["customer_id", "code"],
     .customerJourneyEvents: ["customer_id", "event_key"], .customerPreferences: ["customer_id"],
-    .followupExecutions: ["customer_id", "workflow_id", "rule_id", "dedupe_key"], .workflowStates: ["customer_id"],
+    .followupExecutions: ["customer_id", "workflow_id", "rule_id", "dedupe_key"],
     .notifications: ["dedupe_key", "user_id", "customer_id"],
   ]
 
