@@ -135,7 +135,7 @@ package struct CourierFailure: Error, CustomStringConvertible {
 
 extension Dispatch {
   func report(_ result: DispatchReport.Result) -> DispatchReport {
-    DispatchReport(execution: execution, attempt: attempt, result: result)
+    DispatchReport(of: self, result)
   }
 }
 

@@ -38,6 +38,7 @@ package struct Dispatch: Sendable, Equatable {
 package struct DispatchReport: Sendable, Equatable {
   package var execution: ID
   package var attempt: Int
+  package var channel: Channel
   package var result: Result
 
   package enum Result: Sendable, Equatable {
@@ -51,9 +52,10 @@ package struct DispatchReport: Sendable, Equatable {
     case postponed(reason: String, wait: Span)
   }
 
-  package init(execution: ID, attempt: Int, result: Result) {
-    self.execution = execution
-    self.attempt = attempt
+  package init(of dispatch: Dispatch, _ result: Result) {
+    execution = dispatch.execution
+    attempt = dispatch.attempt
+    channel = dispatch.channel
     self.result = result
   }
 }

@@ -153,10 +153,7 @@ import Testing
   // MARK: When it goes wrong
 
   @Test func `is tried again later each time, six times, and then it is a dead letter`() throws {
-    // By night nobody is written to, so that this clinic has none.
-    var settings = FollowUpSettingsDetails()
-    (settings.quietFrom, settings.quietTo) = (24, 0)
-    try world.run(.updateFollowUpSettings(settings), as: .o1)
+    try withoutNight()
     let id = try due([.sms])
     var waits: [Int] = []
     for _ in 0..<6 {
@@ -240,13 +237,53 @@ import Testing
     #expect(ClinicCalendar(timezone: "Asia/Bangkok").civil(next).text == "2026-02-04 08:00")
   }
 
+  @Test func `that was accepted is sent, however late that is told, and goes by no other channel`() throws {
+    let id = try due([.email, .sms]) { $0.email = "m@example.org" }
+    let first = try world.lastDispatch()
+    try world.advance(.minutes(1))
+    try world.answerLast(.refused(reason: "no such address"))
+    #expect(channels == [.email, .email, .sms])
+    #expect(try world.report(first, .failed(reason: "x", retryAfter: nil))["applied"] == false)
+    #expect(try world.execution(id).status == .sending)
+    #expect(try world.report(first, .accepted(providerMessageID: "first"))["applied"] == true)
+    #expect(try world.execution(id).status == .sent)
+    #expect(try world.execution(id).channel == .email)
+    #expect(try world.execution(id).providerMessageID == "first")
+    #expect(world.rows.timers["followup:\(id)"] == nil)
+    #expect(try world.answerLast(.accepted(providerMessageID: "last"))["applied"] == false)
+    #expect(try world.answerLast(.refused(reason: "x"))["applied"] == false)
+    #expect(try world.execution(id).providerMessageID == "first")
+    try world.advance(.days(2))
+    #expect(world.rows.dispatches.count == 3)
+  }
+
+  @Test func `that was given up is sent when its acceptance is told after all; one that was called off is not`() throws
+  {
+    let id = try due([.sms])
+    let first = try world.lastDispatch()
+    try world.advance(.minutes(1))
+    try world.answerLast(.refused(reason: "x"))
+    #expect(try world.execution(id).status == .dead)
+    try world.report(first, .accepted(providerMessageID: "p"))
+    #expect(try world.execution(id).status == .sent)
+    #expect(try world.execution(id).lastError == nil)
+
+    let other = try due([.sms])
+    let lost = try world.lastDispatch()
+    try world.prefer(try world.execution(other).customerID) { $0.doNotContact = true }
+    try world.advance(.minutes(1))
+    #expect(try world.report(lost, .accepted(providerMessageID: "p"))["applied"] == false)
+    #expect(try world.execution(other).status == .skipped)
+  }
+
   @Test func `with a report of an older try, or of what has ended, does not change`() throws {
     let id = try due([.sms])
     let first = try world.lastDispatch()
     try world.answerLast(.failed(reason: "503", retryAfter: nil))
     try world.advance(.minutes(1))
     let seq = world.seq
-    #expect(try world.report(first, .accepted(providerMessageID: "old"))["applied"] == false)
+    #expect(try world.report(first, .failed(reason: "x", retryAfter: nil))["applied"] == false)
+    #expect(try world.report(first, .postponed(reason: "x", wait: .seconds(1)))["applied"] == false)
     #expect(try world.report(first, .refused(reason: "x"))["applied"] == false)
     #expect(world.seq == seq)
     #expect(try world.answerLast(.accepted(providerMessageID: "p"))["applied"] == true)
@@ -258,21 +295,62 @@ import Testing
       address: "", language: .th, text: "")
     #expect(throws: Refusal.self) { try world.report(nobody, .accepted(providerMessageID: nil)) }
     let command = Command.reportDispatch(
-      DispatchReport(execution: id, attempt: 2, result: .accepted(providerMessageID: nil)))
+      DispatchReport(of: try world.lastDispatch(), .accepted(providerMessageID: nil)))
     #expect(world.refusal(command, as: .o1)?.code == .forbidden)
   }
 
-  @Test func `whose lease ends without a word is handed over again at once, then in minutes, and not for ever`() throws
+  /// By night nobody is written to, so that this clinic has none.
+  private func withoutNight() throws {
+    var settings = FollowUpSettingsDetails()
+    (settings.quietFrom, settings.quietTo) = (24, 0)
+    try world.run(.updateFollowUpSettings(settings), as: .o1)
+  }
+
+  @Test
+  func `whose lease ends without a word is handed over again at once, then in minutes and hours, and not for ever`()
+    throws
   {
+    try withoutNight()
     let id = try due([.sms])
     try world.advance(.minutes(5))
     #expect(world.rows.dispatches.count == 6)
     #expect(try world.execution(id).lastError == "sms: no report")
-    try world.advance(.days(2))
-    #expect(try world.execution(id).status == .dead)
-    #expect(world.rows.dispatches.count < 40)
+    var waits: [Int] = []
+    while try world.execution(id).status != .dead, waits.count < 100 {
+      try world.advance(.minutes(1))
+      guard let next = try world.execution(id).nextAttemptAt else { continue }
+      waits.append((next - world.now).milliseconds / 60_000)
+      try world.advance(to: next)
+    }
+    // In all more than a night.
+    #expect(waits == [5, 10, 20, 40] + Array(repeating: 60, count: 21))
+    #expect(try world.execution(id).lastError == "sms: 31 times no report; it may have arrived")
     #expect(Set(world.rows.dispatches.map(\.execution)) == [id])
-    #expect(world.rows.dispatches.map(\.attempt) == Array(1...world.rows.dispatches.count))
+    #expect(world.rows.dispatches.map(\.attempt) == Array(1...31))
+    // Whoever takes it up again asks the gateway about the same message.
+    try world.run(.requeueFollowUp(execution: id), as: .o1)
+    try world.advance(.seconds(1))
+    #expect(try world.lastDispatch().attempt == 32)
+    try world.answerLast(.accepted(providerMessageID: "p"))
+    #expect(try world.execution(id).status == .sent)
+  }
+
+  @Test func `whose leases end without a word has as many tries at its gateway as before`() throws {
+    try withoutNight()
+    let id = try due([.sms])
+    for wait in [1, 5, 30, 120, 720, 1_440] {
+      // The hub ends twice with the message under way, then the gateway is out of order.
+      let first = world.rows.dispatches.count
+      try world.advance(.minutes(2))
+      #expect(world.rows.dispatches.count == first + 2)
+      try world.answerLast(.failed(reason: "503", retryAfter: nil))
+      #expect(try world.execution(id).nextAttemptAt == world.now + .minutes(wait))
+      guard wait < 1_440 else { break }
+      try world.advance(.minutes(wait))
+    }
+    #expect(try world.execution(id).status == .failed)
+    #expect(try world.execution(id).failures == 6)
+    #expect(try world.execution(id).attempts == 18)
   }
 
   @Test func `whose lease ends after the customer has opted out is not handed over again`() throws {

@@ -61,8 +61,7 @@ extension World {
   @discardableResult
   func report(_ dispatch: Dispatch, _ result: DispatchReport.Result) throws -> JSON {
     try run(
-      .reportDispatch(DispatchReport(execution: dispatch.execution, attempt: dispatch.attempt, result: result)),
-      actor: .system)
+      .reportDispatch(DispatchReport(of: dispatch, result)), actor: .system)
   }
 
   /// What left last.

@@ -31,8 +31,7 @@ import Testing
   @discardableResult
   private func report(_ dispatch: Dispatch, _ result: DispatchReport.Result) throws -> Outcome {
     var request = bench.request(house.clinic, nil, key: "dispatch:\(dispatch.execution):\(dispatch.attempt)")
-    request.command = .reportDispatch(
-      DispatchReport(execution: dispatch.execution, attempt: dispatch.attempt, result: result))
+    request.command = .reportDispatch(DispatchReport(of: dispatch, result))
     return try #require(bench.process(request).outcomes.first?.1)
   }
 

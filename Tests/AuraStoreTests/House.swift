@@ -167,8 +167,7 @@ struct House {
       let results: [DispatchReport.Result] = [
         .refused(reason: "x"), .failed(reason: "x", retryAfter: nil), .accepted(providerMessageID: "p"),
       ]
-      let report = DispatchReport(
-        execution: dispatch.execution, attempt: dispatch.attempt, result: results[index % results.count])
+      let report = DispatchReport(of: dispatch, results[index % results.count])
       var request = bench.request(clinic, owner)
       request.user = nil
       request.command = .reportDispatch(report)

@@ -20,6 +20,8 @@ from gateway_receiver import Authority, Receiver
 
 ROUNDS = 20 * int(os.environ.get("AURA_TORTURE_ROUNDS", "1"))
 MESSAGES_PER_ROUND = 2
+# Of one message, at its gateway: it has six tries more than its first.
+FAILURES_MAX = 5
 
 
 class Killer:
@@ -58,20 +60,24 @@ class Killer:
         os.kill(self.server.process.pid, signal.SIGKILL)
 
 
-def let_time_pass(database, new):
-    """A minute passes while the server is down, and the time of `new` messages comes: leases are over, waits too."""
+def let_time_pass(database, new, generator):
+    """A minute passes while the server is down, and the time of `new` messages comes: leases are over, waits too.
+
+    They come due in no particular order: were it always the same, what is last would always be what the kill hits.
+    """
     now = int(time.time() * 1000)
     with database.writing() as connection:
-        connection.execute("UPDATE followup_executions SET lease_until=? WHERE status='sending'", (now - 1,))
-        connection.execute("UPDATE followup_executions SET next_attempt_at=? WHERE status='failed'", (now,))
+        connection.execute("UPDATE followup_executions SET lease_until=? WHERE status='sending'", (now - 500,))
+        connection.execute("UPDATE followup_executions SET next_attempt_at=? WHERE status='failed'", (now - 500,))
         for identity in new:
             connection.execute(
-                "UPDATE followup_executions SET scheduled_at=? WHERE id=? AND status='pending'", (now, identity))
+                "UPDATE followup_executions SET scheduled_at=? WHERE id=? AND status='pending'", (now - 500, identity))
         due = [row["id"] for row in connection.execute(
             "SELECT id FROM followup_executions WHERE status IN ('sending', 'failed')")] + list(new)
         for identity in due:
+            at = now - generator.randrange(500)
             connection.execute(
-                "UPDATE sys_timers SET due=?, not_before=? WHERE dedupe=?", (now, now, f"followup:{identity}"))
+                "UPDATE sys_timers SET due=?, not_before=? WHERE dedupe=?", (at, at, f"followup:{identity}"))
 
 
 async def many_treatments(server, count):
@@ -111,12 +117,20 @@ async def test_nothing_is_sent_twice_and_nothing_lost_however_often_the_server_d
     database = Database(server.data)
 
     moods = ["accept"] * 17 + ["drop", "reset", "500"]
-    receiver.choose = lambda request: generator.choice(moods)
+    failed = collections.Counter()
+
+    def choose(request):
+        """A gateway fails now and then, but for no message so often that it is given up."""
+        mood = generator.choice(moods) if failed[request.key] < FAILURES_MAX else "accept"
+        failed[request.key] += mood != "accept"
+        return mood
+
+    receiver.choose = choose
     killer = Killer(receiver, server, generator)
     in_window = spared = 0
     for round_ in range(ROUNDS):
         new = [waiting.pop() for _ in range(min(MESSAGES_PER_ROUND, len(waiting)))]
-        let_time_pass(database, new)
+        let_time_pass(database, new, generator)
         accepted_before = set(receiver.delivered)
         # Early or late among all that is to be said: were it always early, what waits would grow from kill to kill.
         killer.arm(len(new) + len(unsettled(database)))
@@ -141,8 +155,8 @@ async def test_nothing_is_sent_twice_and_nothing_lost_however_often_the_server_d
 
     killer.disarm()
     receiver.choose = lambda request: "accept"
-    for _ in range(10):
-        let_time_pass(database, [])
+    for _ in range(20):
+        let_time_pass(database, [], generator)
         server.start()
         end = time.monotonic() + 20
         while under_way(database, []) and time.monotonic() < end:

@@ -3,20 +3,32 @@ extension Draft {
   private static let waits: [Span] = [
     .minutes(1), .minutes(5), .minutes(30), .hours(2), .hours(12), .hours(24),
   ]
-  /// Leases that may end without a word before it counts as a failure for good: a courier that never answers is broken.
+  /// Leases that may end without a word. They take no try from the gateway, which may have done all that it was asked:
+  /// the process ended, say. But a message with which it ends each time must not end it for ever.
   private static let lostMax = 30
-  /// The first of them are tried again at once: the process was restarted, say.
+  /// After the first of them it is handed over again at once, after the next in minutes, then in hours: all of them take
+  /// about a day, so that a hub that cannot stay up for a night gives nothing up.
   private static let lostAtOnce = 5
+
+  /// How long a message waits whose lease has ended so often.
+  private static func pause(afterLost lost: Int) -> Span {
+    min(Span(milliseconds: Span.minutes(5).milliseconds << min(lost - lostAtOnce - 1, 8)), .hours(1))
+  }
 
   // MARK: What the courier says
 
-  /// Takes a gateway's answer. One for an older try, or for what has ended, changes nothing.
+  /// Takes a gateway's answer. One for an older try, or for what has ended, changes nothing, but that a message has been
+  /// accepted stays true however late it is told.
   mutating func reportDispatch(_ report: DispatchReport) throws -> JSON {
     guard let execution = try row(FollowUpExecution.self, report.execution) else {
       throw Refusal(.notFound, "There is no such message.", details: ["execution_id": .id(report.execution)])
     }
     guard execution.status == .sending, execution.attempts == report.attempt else {
-      return try outcome(execution, ["applied": false])
+      guard case .accepted(let id) = report.result, execution.mayHaveArrived(by: report.attempt) else {
+        return try outcome(execution, ["applied": false])
+      }
+      try accepted(try update(execution) { $0.channel = report.channel }, providerMessageID: id)
+      return try outcome(execution, ["applied": true])
     }
     switch report.result {
     case .accepted(let id): try accepted(execution, providerMessageID: id)
@@ -41,8 +53,8 @@ extension Draft {
   private mutating func refused(_ execution: FollowUpExecution, _ reason: String) throws {
     let after = try update(execution) { row in
       row.lastError = "\(row.channel.rawValue): \(reason)"
-      row.metadata.set(
-        "refused", .array((row.refusedChannels + [row.channel]).map { .word($0) }))
+      row.metadata.set("refused", .array((row.refusedChannels + [row.channel]).map { .word($0) }))
+      row.metadata.set("lost", nil)
       row.leaseUntil = nil
       row.status = .failed
     }
@@ -55,6 +67,7 @@ extension Draft {
     let after = try update(execution) { row in
       row.lastError = "\(row.channel.rawValue): \(reason)"
       row.metadata.set("failures", .integer(failures))
+      row.metadata.set("lost", nil)
       row.leaseUntil = nil
       row.status = .failed
     }
@@ -89,11 +102,11 @@ extension Draft {
       row.lastError = "\(row.channel.rawValue): no report"
     }
     if lost > Self.lostMax {
-      try giveUp(after, after.lastError ?? "no report")
+      try giveUp(after, "\(after.channel.rawValue): \(lost) times no report; it may have arrived")
       return true
     }
     if lost > Self.lostAtOnce {
-      try wait(after, until: now + .minutes(5))
+      try wait(after, until: now + Self.pause(afterLost: lost))
       return false
     }
     return try attempt(after)
@@ -162,6 +175,15 @@ extension Draft {
 }
 
 extension FollowUpExecution {
+  /// Whether the hub does not know that it is with its customer, but the acceptance of this try would say so.
+  func mayHaveArrived(by attempt: Int) -> Bool {
+    switch status {
+    case .pending, .sending, .failed, .dead: (1...max(1, attempts)).contains(attempt) && attempts > 0
+    // What was called off in between stays so, as it does when its customer answers.
+    case .sent, .delivered, .skipped, .cancelled: false
+    }
+  }
+
   func invalid(_ message: String) -> Refusal {
     Refusal(
       .invalidTransition, "\(message).",

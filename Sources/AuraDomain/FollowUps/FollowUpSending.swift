@@ -232,7 +232,7 @@ extension FollowUpExecution {
 
   /// How many tries have failed since it was planned or taken up again.
   var failures: Int { metadata["failures"]?.integer ?? 0 }
-  /// How many leases have ended without a word since then.
+  /// How many leases have ended without a word since then, or since a gateway's last answer.
   var lostReports: Int { metadata["lost"]?.integer ?? 0 }
 }
 
