@@ -19,7 +19,7 @@ build: ## Install what the build needs and build for release
 test: ## All tests: Swift, the browser client, the protocol live, the pages in Chromium
 	@.ci/test
 
-torture: ## The live tests for long: kill -9 fifty times and a thousand at a gateway's word, and the waits that take half a minute
+torture: ## The live tests for long: kill -9 fifty times and a thousand between a gateway's word and the commit, and the waits that take half a minute
 	@.ci/setup test
 	@swift build --product aura
 	AURA_TORTURE_ROUNDS=50 AURA_LONG=1 .venv/bin/python -m pytest --tb=short -p no:cacheprovider Tests/Live

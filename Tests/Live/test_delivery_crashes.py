@@ -1,7 +1,8 @@
 """The torture of messages: the server is killed between a gateway's acceptance and its own commit of it, again and again.
 
-At the end every message has been delivered, none twice, and the books say so. 20 kills, or 20 for each of
-AURA_TORTURE_ROUNDS: `make torture` makes it a thousand. AURA_SEED repeats one run's random choices.
+At the end every message has been delivered, none twice, and the books say so. It ends after 20 kills that came between
+the two, or 20 for each of AURA_TORTURE_ROUNDS: `make torture` makes it a thousand. AURA_SEED repeats one run's random
+choices.
 """
 
 import asyncio
@@ -18,8 +19,9 @@ from database import Database
 from delivery_house import customer, gateways_file, only_rule, treated
 from gateway_receiver import Authority, Receiver
 
-ROUNDS = 20 * int(os.environ.get("AURA_TORTURE_ROUNDS", "1"))
-MESSAGES_PER_ROUND = 2
+KILLS = 20 * int(os.environ.get("AURA_TORTURE_ROUNDS", "1"))
+# Some kills come too early or too late.
+ROUNDS_MAX = 3 * KILLS
 # Of one message, at its gateway: it has six tries more than its first.
 FAILURES_MAX = 5
 
@@ -33,12 +35,15 @@ class Killer:
         self.is_armed = False
         self._left = 0
         self._lock = threading.Lock()
-        receiver.on_accepted = lambda request: self._strike(False)
-        receiver.on_answered = lambda request: self._strike(True)
+        # The message at whose acceptance it struck.
+        self.struck = None
+        receiver.on_accepted = lambda request: self._strike(request, False)
+        receiver.on_answered = lambda request: self._strike(request, True)
 
     def arm(self, messages):
         with self._lock:
-            self._left = self.generator.randint(1, messages)
+            self.struck = None
+            self._left = self.generator.randint(1, max(1, messages))
             self._is_after = self.generator.random() < 0.6
             # What the report, its transaction and its sync take is in here.
             self._delay = self.generator.random() * 0.006 if self._is_after else 0
@@ -48,7 +53,7 @@ class Killer:
         with self._lock:
             self.is_armed = False
 
-    def _strike(self, is_after):
+    def _strike(self, request, is_after):
         with self._lock:
             if not self.is_armed or is_after != self._is_after:
                 return
@@ -56,6 +61,7 @@ class Killer:
             if self._left > 0:
                 return
             self.is_armed = False
+            self.struck = request.key
         time.sleep(self._delay)
         os.kill(self.server.process.pid, signal.SIGKILL)
 
@@ -99,7 +105,7 @@ async def many_treatments(server, count):
     return [row["id"] for row in rows]
 
 
-@pytest.mark.seconds(120 + 4 * ROUNDS)
+@pytest.mark.seconds(120 + 6 * KILLS)
 async def test_nothing_is_sent_twice_and_nothing_lost_however_often_the_server_dies_at_the_gateway_s_word(
         new_server, tmp_path, seed):
     generator = random.Random(seed)
@@ -108,7 +114,7 @@ async def test_nothing_is_sent_twice_and_nothing_lost_however_often_the_server_d
     server = new_server("--commands-per-second", 10_000, "--gateways", gateways_file(
         tmp_path / "gateways.json", authority, {"*": {"sms": receiver.url()}}))
     loop = asyncio.get_running_loop()
-    waiting = await many_treatments(server, ROUNDS * MESSAGES_PER_ROUND)
+    waiting = await many_treatments(server, 3 * KILLS)
     everything = set(waiting)
     generator.shuffle(waiting)
     server.stop()
@@ -127,11 +133,11 @@ async def test_nothing_is_sent_twice_and_nothing_lost_however_often_the_server_d
 
     receiver.choose = choose
     killer = Killer(receiver, server, generator)
-    in_window = spared = 0
-    for round_ in range(ROUNDS):
-        new = [waiting.pop() for _ in range(min(MESSAGES_PER_ROUND, len(waiting)))]
+    rounds = in_window = 0
+    while in_window < KILLS and rounds < ROUNDS_MAX:
+        rounds += 1
+        new = [waiting.pop() for _ in range(min(generator.randint(1, 2), len(waiting)))]
         let_time_pass(database, new, generator)
-        accepted_before = set(receiver.delivered)
         # Early or late among all that is to be said: were it always early, what waits would grow from kill to kill.
         killer.arm(len(new) + len(unsettled(database)))
         try:
@@ -144,23 +150,23 @@ async def test_nothing_is_sent_twice_and_nothing_lost_however_often_the_server_d
             # Where the gateway has taken too little for a strike, the round ends when it has nothing more to take.
             if time.monotonic() > end or not under_way(database, new):
                 killer.disarm()
-                spared += 1
                 break
             await asyncio.sleep(0.01)
         server.kill()
-        fresh = set(receiver.delivered) - accepted_before
-        in_window += any(identity in fresh for identity in unsettled(database))
-        if (round_ + 1) % 100 == 0:
-            print(f"{round_ + 1} kills, {in_window} of them between word and commit", flush=True)
+        if killer.struck in unsettled(database):
+            in_window += 1
+            if in_window % 100 == 0:
+                print(f"{rounds} kills, {in_window} of them between word and commit", flush=True)
 
     killer.disarm()
     receiver.choose = lambda request: "accept"
     for _ in range(20):
-        let_time_pass(database, [], generator)
+        let_time_pass(database, waiting, generator)
         server.start()
         end = time.monotonic() + 20
-        while under_way(database, []) and time.monotonic() < end:
+        while under_way(database, waiting) and time.monotonic() < end:
             await asyncio.sleep(0.05)
+        waiting = []
         if not unsettled(database):
             break
         server.stop()
@@ -172,15 +178,17 @@ async def test_nothing_is_sent_twice_and_nothing_lost_however_often_the_server_d
     reached = collections.Counter(request.json["to"] for request in receiver.delivered.values())
     assert set(reached.values()) == {1} and len(reached) == len(everything), "somebody was written to twice"
     for row in rows:
-        assert row["provider_message_id"] == f"m-{row['id'][-6:]}" and row["attempts"] >= receiver.asked[row["id"]]
+        assert row["provider_message_id"] == f"m-{row['id'][-6:]}"
+        # Where a connection that was used before ends without an answer, libcurl asks once more by itself.
+        assert receiver.asked[row["id"]] <= row["attempts"] + failed[row["id"]], "asked before a lease was on disk"
         actions = database.read(
             "SELECT id FROM workflow_actions WHERE workflow_id=? AND type='send_follow_up'", row["workflow_id"])
         assert len(actions) == 1, "a case was moved on twice"
     assert receiver.faults() == []
-    again = sum(count - 1 for count in receiver.asked.values())
-    print(f"{ROUNDS} kills, {in_window} of them between word and commit, {spared} with nothing under way; {len(everything)} messages, "
-          f"{sum(receiver.asked.values())} requests, {again} of them again")
-    assert in_window >= ROUNDS / 3
+    requests = sum(receiver.asked.values())
+    print(f"{rounds} kills, {in_window} of them between a gateway's word and the commit; {len(everything)} messages, "
+          f"{requests} requests, {requests - len(everything)} of them again; none lost, none twice")
+    assert in_window == KILLS
     database.integrity()
     receiver.stop()
 
