@@ -5,5 +5,5 @@ import ArgumentParser
 @main struct AuraBench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "aura-bench", abstract: "Benchmarks of the hub's parts. `make bench` runs all of them.",
-    subcommands: [LedgerBenchmark.self])
+    subcommands: [LedgerBenchmark.self, PendingBenchmark.self])
 }

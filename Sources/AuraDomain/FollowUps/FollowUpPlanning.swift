@@ -177,7 +177,8 @@ extension Draft {
     planTimer(execution, at: plan.at)
   }
 
-  mutating func planTimer(_ execution: FollowUpExecution, at due: Instant) {
+  /// When its time comes, `execution` is sent.
+  package mutating func planTimer(_ execution: FollowUpExecution, at due: Instant) {
     schedule(
       PlannedTimer(
         due: due, kind: .followUp, payload: ["execution_id": .id(execution.id)],
