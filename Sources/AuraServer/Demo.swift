@@ -150,6 +150,9 @@ package struct Demo: Sendable {
     }
     store.setClock(now - .hours(3))
     try loyalty.openCatalogue()
+    for (number, rule) in DemoAutomation.rules.enumerated() {
+      try store.run(.createAutomationRule(rule), clinic: cast.clinic, as: cast.owner, key: "demo-rule-\(number)")
+    }
     var workflows: [String: ID] = [:]
     var refused: Set<String> = []
     for (story, number) in DemoStory.inOrder where !refused.contains(story.name) {

@@ -85,6 +85,11 @@ import Testing
         // Two treatments, with a message and a survey each; a proposal that stands for a week.
         #expect(planned.count == 5)
         #expect(planned.allSatisfy { $0.status == .pending && $0.scheduledAt > now + .hours(12) })
+        let told = try reader.clinicRows(clinic).rows(Notification.self, Selection()).filter {
+          $0.metadata["rule_id"] != nil
+        }
+        // Two first visits to sales; one great plan to owner and admin.
+        #expect(told.count == 4)
       }
     }
   }
