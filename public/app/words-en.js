@@ -63,6 +63,7 @@ export const en = {
   'bell.none': 'Nothing new. Notices for you appear here by themselves.',
   'bell.readAll': 'Mark all as read',
   'bell.unread': 'unread',
+  'bell.putAway': 'Put away: {title}',
 
   'role.clinic_owner': 'Owner',
   'role.clinic_admin': 'Administrator',

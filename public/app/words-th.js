@@ -63,6 +63,7 @@ export const th = {
   'bell.none': 'ยังไม่มีเรื่องใหม่ การแจ้งเตือนถึงคุณจะขึ้นที่นี่เอง',
   'bell.readAll': 'อ่านทั้งหมดแล้ว',
   'bell.unread': 'ยังไม่ได้อ่าน',
+  'bell.putAway': 'ซ่อนรายการ {title}',
 
   'role.clinic_owner': 'เจ้าของคลินิก',
   'role.clinic_admin': 'ผู้ดูแล',

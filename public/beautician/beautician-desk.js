@@ -191,7 +191,7 @@ class BeauticianDesk extends AuraElement {
       user: desk?.user,
       role: desk?.role ?? '',
       hasOtherDesks: desk?.hasOtherDesks ?? false,
-      notices: desk && { rows: this.#notices?.rows('notifications') ?? [], now, readAll: () => act('markAllNotificationsRead', {}) },
+      notices: desk && { rows: this.#notices?.rows('notifications') ?? [], now, act },
       signOut: () => {
         const waiting = desk?.client.commands.pending.length ?? 0;
         if (waiting === 0 || confirm(t('top.unsent', { n: waiting }))) desk?.signOut();

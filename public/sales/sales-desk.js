@@ -242,7 +242,7 @@ class SalesDesk extends AuraElement {
       user: desk?.user,
       role: desk?.role ?? '',
       hasOtherDesks: desk?.hasOtherDesks ?? false,
-      notices: desk && { rows: this.#notices?.rows('notifications') ?? [], now: desk.client.now(), readAll: () => act('markAllNotificationsRead', {}) },
+      notices: desk && { rows: this.#notices?.rows('notifications') ?? [], now: desk.client.now(), act },
       signOut: () => {
         const waiting = desk?.client.commands.pending.length ?? 0;
         if (waiting === 0 || confirm(t('top.unsent', { n: waiting }))) desk?.signOut();
