@@ -129,6 +129,7 @@ enum Notice {
   case workLeftBehind(staff: String, count: Int)
   case followUpFailed(rule: String, why: String)
   case upsellOpportunity(customer: String)
+  case unhappyCustomer(customer: String)
   case ruleDisabled(name: String)
   // To customers, in simple words.
   case proposalReady(satang: Int)
@@ -203,6 +204,11 @@ enum Notice {
     case .upsellOpportunity(let customer):
       (
         Texts(th: "ลูกค้าพอใจ เสนอแผนต่อไปได้", en: "A pleased customer: offer what comes next"),
+        Texts(th: "คุณ\(customer)", en: customer)
+      )
+    case .unhappyCustomer(let customer):
+      (
+        Texts(th: "ลูกค้าไม่พอใจ ควรติดต่อกลับ", en: "An unhappy customer: ask why"),
         Texts(th: "คุณ\(customer)", en: customer)
       )
     case .ruleDisabled(let name):

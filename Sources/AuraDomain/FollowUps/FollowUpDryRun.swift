@@ -205,20 +205,28 @@ extension FollowUpReading {
     var day = calendar.dayStart(from)
     while day < to {
       let civil = calendar.civil(day)
-      if months[civil.month] == nil {
-        months[civil.month] = try draft.rows(
-          Customer.self,
-          Selection(
-            .contains("date_of_birth", civil.month < 10 ? "-0\(civil.month)-" : "-\(civil.month)-"),
-            .equal("status", .word(CustomerStatus.active)), .isNull("anonymized_at"), order: [.ascending("id")],
-            limit: 20 * Self.occasionsMax))
-      }
-      for customer in months[civil.month] ?? [] {
-        guard let born = customer.dateOfBirth?.suffix(2), Int(born) == civil.day else { continue }
-        found.append(try draft.birthdayOccasion(of: customer.id, on: day))
+      var dates = [(month: civil.month, day: civil.day)]
+      // Whoever was born on the 29th has their day on the first of March where there is none.
+      let isAfterShortFebruary = civil.month == 3 && civil.day == 1 && calendar.civil(day - .hours(12)).day == 28
+      if isAfterShortFebruary { dates.append((2, 29)) }
+      for date in dates {
+        let born = try months[date.month] ?? customers(bornIn: date.month)
+        months[date.month] = born
+        for customer in born where customer.dateOfBirth.flatMap({ Int($0.suffix(2)) }) == date.day {
+          found.append(try draft.birthdayOccasion(of: customer.id, on: day))
+        }
       }
       day = calendar.dayEnd(day)
     }
     return found
+  }
+
+  private func customers(bornIn month: Int) throws -> [Customer] {
+    try draft.rows(
+      Customer.self,
+      Selection(
+        .contains("date_of_birth", month < 10 ? "-0\(month)-" : "-\(month)-"),
+        .equal("status", .word(CustomerStatus.active)), .isNull("anonymized_at"), order: [.ascending("id")],
+        limit: 20 * Self.occasionsMax))
   }
 }

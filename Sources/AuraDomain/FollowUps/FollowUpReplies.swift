@@ -37,26 +37,60 @@ enum ReplyIntent: Equatable {
 
   private static let stopWords: Set<String> = [
     "stop", "stop all", "stopall", "unsubscribe", "opt out", "opt-out", "optout", "end", "quit", "ยกเลิก", "ยกเลิกรับ",
-    "ยกเลิกรับข่าวสาร", "ยกเลิกการรับข่าวสาร", "ยกเลิกข้อความ", "เลิกรับ", "เลิกรับข่าวสาร", "หยุด", "หยุดส่ง", "ไม่รับข่าวสาร",
+    "ยกเลิกรับข่าวสาร", "ยกเลิกการรับข่าวสาร", "ยกเลิกข้อความ", "เลิกรับ", "เลิกรับข่าวสาร", "หยุด", "หยุดส่ง", "หยุดส่งข้อความ",
+    "ไม่รับข่าวสาร", "ไม่รับข่าวสารแล้ว",
   ]
 
-  /// Small letters, digits of one kind, single spaces, no punctuation and none of the particles that Thai is polite with.
+  /// What people are polite with before and after what they mean.
+  private static let prefixes = ["ขอ", "please "]
+  private static let suffixes = [
+    "ค่ะ", "คะ", "ครับ", "คับ", "จ้า", "จ้ะ", "จ๊ะ", "นะ", " please", " pls", " thanks", " thank you",
+  ]
+
+  /// Small letters, digits of one kind, single spaces; no punctuation, no pictures and nothing that is only polite. What
+  /// is said several times over counts once.
   private static func normalised(_ text: String) -> String {
     var plain = ""
-    for character in text.lowercased() {
-      if let digit = character.wholeNumberValue {
-        plain += String(digit)
-      } else if character.isLetter || character == "-" {
-        plain.append(character)
-      } else if character.isWhitespace, plain.last != " " {
-        plain.append(" ")
+    for scalar in text.lowercased().unicodeScalars {
+      if let kept = plainScalar(scalar) {
+        plain.unicodeScalars.append(kept)
+      } else if scalar.properties.isWhitespace {
+        plain += " "
       }
     }
-    while plain.first == " " { plain.removeFirst() }
-    for particle in ["ค่ะ", "คะ", "ครับ", "คับ"] where plain.hasSuffix(particle) { plain.removeLast(particle.count) }
-    while plain.last == " " { plain.removeLast() }
-    return plain
+    var words = plain.split(separator: " ").joined(separator: " ")
+    while let shorter = lessPolite(words) { words = shorter }
+    let said = words.split(separator: " ")
+    return Set(said).count == 1 ? String(said[0]) : words
   }
+
+  private static func plainScalar(_ scalar: Unicode.Scalar) -> Unicode.Scalar? {
+    // Those that Chinese and Japanese keyboards write as wide as their own.
+    let isWide = (0xFF01...0xFF5E).contains(scalar.value)
+    let scalar = isWide ? Unicode.Scalar(scalar.value - 0xFEE0) ?? scalar : scalar
+    switch scalar.properties.generalCategory {
+    case .decimalNumber: return Character(scalar).wholeNumberValue.flatMap { Unicode.Scalar(UInt32(48 + $0)) }
+    case .lowercaseLetter, .uppercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: return scalar
+    // Thai vowels and tones are marks on their letters; others make a picture of a sign.
+    case .nonspacingMark, .spacingMark: return scalar.properties.isVariationSelector ? nil : scalar
+    default: return scalar == "-" ? scalar : nil
+    }
+  }
+
+  /// Without one polite word at the beginning or the end; `nil` where there is none, or nothing else.
+  private static func lessPolite(_ words: String) -> String? {
+    for suffix in suffixes where words.hasSuffix(suffix) && words != suffix {
+      return String(words.dropLast(suffix.count)).trimmed
+    }
+    for prefix in prefixes where words.hasPrefix(prefix) && words != prefix {
+      return String(words.dropFirst(prefix.count)).trimmed
+    }
+    return nil
+  }
+}
+
+extension String {
+  fileprivate var trimmed: String { split(separator: " ").joined(separator: " ") }
 }
 
 extension Draft {
@@ -170,12 +204,25 @@ extension Draft {
 
   /// Somebody is not pleased: a person asks why, soon.
   private mutating func askWhatIsWrong(_ execution: FollowUpExecution, _ rule: FollowUpRule, _ text: String?) throws {
-    guard let workflow = try answeredCase(execution) else { return }
+    guard let workflow = try answeredCase(execution) else { return try tellOfAnger(execution) }
     let key = "followup:\(execution.id):unhappy"
     guard try !hasTask(key) else { return }
     try addTask(
       .customerFollowUp, for: workflow, to: try caretaker(of: workflow, .sales), due: now + .hours(4), priority: .high,
       description: text, data: ["execution_id": .id(execution.id), "reason": "unhappy"], dedupe: key)
+  }
+
+  /// Where there is no case any more that a task could belong to, the bell says it.
+  private mutating func tellOfAnger(_ execution: FollowUpExecution) throws {
+    let customer = try customer(execution.customerID)
+    let workflow = try execution.workflowID.flatMap { try row(Workflow.self, $0) }
+    let notice = Notice.unhappyCustomer(customer: customer.fullName)
+    let sales = try workflow.flatMap { try caretaker(of: $0, .sales) } ?? customer.assignedSalesID
+    if let sales, try row(StaffMember.self, sales)?.isActive == true {
+      try tell(sales, .customerContacted, notice, workflow, priority: .high)
+    } else {
+      try tellLeaders(.customerContacted, notice, workflow, priority: .high)
+    }
   }
 
   private func hasTask(_ key: String) throws -> Bool {

@@ -87,6 +87,8 @@ extension FollowUpReading {
     var replied = 0
     var positive = 0
     var optedOut = 0
+    /// Replied, and not to be left alone: what an arm can win by.
+    var welcomed = 0
     /// Sent so long ago that who would come back has had the time.
     var mature = 0
     var rebooked = 0
@@ -106,7 +108,7 @@ extension FollowUpReading {
     var arms: [String: Arm] = [:]
     for arm in rule.arms { arms[arm.name] = Arm() }
     for execution in sent.prefix(Self.messagesMax) {
-      try count(execution, in: &arms[execution.variant ?? FollowUpVariant.only, default: Arm()])
+      try count(execution, of: rule, in: &arms[execution.variant ?? FollowUpVariant.only, default: Arm()])
     }
     let ordered = arms.sorted { $0.key < $1.key }
     // Only what is still compared can win.
@@ -128,7 +130,7 @@ extension FollowUpReading {
           ]
         }),
       "winner": [
-        "replied": ComparisonOutcome.of(compared.map { ($0.key, Share(count: $0.value.replied, of: $0.value.sent)) })
+        "replied": ComparisonOutcome.of(compared.map { ($0.key, Share(count: $0.value.welcomed, of: $0.value.sent)) })
           .json,
         "rebooked": ComparisonOutcome.of(
           compared.map { ($0.key, Share(count: $0.value.rebooked, of: $0.value.mature)) }
@@ -137,7 +139,7 @@ extension FollowUpReading {
     ]
   }
 
-  private func count(_ execution: FollowUpExecution, in arm: inout Arm) throws {
+  private func count(_ execution: FollowUpExecution, of rule: FollowUpRule, in arm: inout Arm) throws {
     let response = execution.response
     arm.sent += 1
     if execution.status == .delivered { arm.delivered += 1 }
@@ -146,6 +148,7 @@ extension FollowUpReading {
     if response["replied_at"] != nil { arm.replied += 1 }
     if response["sentiment"] == .word(Sentiment.positive) { arm.positive += 1 }
     if response["opted_out"] == true { arm.optedOut += 1 }
+    if response["replied_at"] != nil && response["opted_out"] != true { arm.welcomed += 1 }
     guard let at = execution.executedAt, at + Self.rebookingSpan <= draft.now else { return }
     arm.mature += 1
     let booked = try draft.rows(
@@ -154,9 +157,11 @@ extension FollowUpReading {
         .equal("customer_id", .id(execution.customerID)), .greater("occurred_at", .instant(at)),
         .atMost("occurred_at", .instant(at + Self.rebookingSpan)),
         .equal("event_type", .word(JourneyEventType.appointmentBooked))))
-    // The case that the message was about has its appointment behind it; moving one is no new one.
+    // The case that the message was about has its appointment behind it, but for those who missed it or have not paid
+    // yet. Moving one is no new one.
+    let isOwnAlso = rule.occasion == .noShow || rule.occasion == .proposal
     let isRebooked = booked.contains { event in
-      event.workflowID != execution.workflowID && event.eventData["rescheduled"] != true
+      (isOwnAlso || event.workflowID != execution.workflowID) && event.eventData["rescheduled"] != true
     }
     if isRebooked { arm.rebooked += 1 }
   }
