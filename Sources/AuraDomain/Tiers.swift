@@ -172,6 +172,6 @@ extension Draft {
     let user = try self.customer(customer).userID
     try emit(.tierChanged, nil, data: data, roles: .leaders, users: user.map { [$0] } ?? [], customer: customer)
     try tellCustomer(customer, .tierChanged, .tierReached(measure.tier))
-    if measure.tier > before.currentTier { try planTierMessage(of: customer, because: cause) }
+    if measure.tier > before.currentTier { try planTierMessage(measure.tier, of: customer, because: cause) }
   }
 }

@@ -115,7 +115,10 @@ extension Draft {
   /// When a customer is written to, besides by `execution`: what was sent and is on its way, and with `planned` also what
   /// waits.
   func contacts(of customer: ID, except execution: ID?, planned: Bool) throws -> [Instant] {
-    let sent = try recentlySent(to: customer).compactMap { $0.id == execution ? nil : $0.executedAt }
+    // What was sent was sent before now, also where the clock has gone back since.
+    let sent = try recentlySent(to: customer).compactMap {
+      $0.id == execution ? nil : $0.executedAt.map { min($0, now) }
+    }
     let open = try openFollowUps(of: customer).filter { $0.id != execution && (planned || $0.status == .sending) }
     return sent + open.map { $0.status == .sending ? $0.updatedAt : $0.dueAt }
   }

@@ -28,9 +28,11 @@ package enum CustomerSegment: String, Sendable, CaseIterable {
 }
 
 extension Draft {
-  func segment(of customer: ID) throws -> CustomerSegment {
+  /// What a customer is now, or will be at a later time if nothing happens until then.
+  func segment(of customer: ID, at: Instant? = nil) throws -> CustomerSegment {
     let profile = try knownProfile(of: customer)
     return .of(
-      visits: profile?.totalVisits ?? 0, spentSt: profile?.totalSpentSt ?? 0, lastVisit: profile?.lastVisit, at: now)
+      visits: profile?.totalVisits ?? 0, spentSt: profile?.totalSpentSt ?? 0, lastVisit: profile?.lastVisit,
+      at: at ?? now)
   }
 }

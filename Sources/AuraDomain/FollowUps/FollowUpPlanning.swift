@@ -6,6 +6,8 @@ struct FollowUpOccasion {
   /// With rule and customer the execution's key: one message of a rule for one occasion.
   var anchor: String
   var moment: Instant
+  /// The one that was reached, where it is about that.
+  var tier: Tier?
 }
 
 /// What becomes of a rule on an occasion.
@@ -43,11 +45,15 @@ extension Draft {
 
   /// A booked or moved appointment: its reminders, where there is still time for them.
   private mutating func planReminders(_ workflow: Workflow) throws {
-    guard let start = workflow.scheduledStart else { return }
-    try planFollowUps(
+    if let occasion = appointmentOccasion(workflow) { try planFollowUps(occasion) }
+  }
+
+  func appointmentOccasion(_ workflow: Workflow) -> FollowUpOccasion? {
+    workflow.scheduledStart.map {
       FollowUpOccasion(
         kind: .appointment, customer: workflow.customerID, workflow: workflow.id, anchor: workflow.id.description,
-        moment: start))
+        moment: $0)
+    }
   }
 
   mutating func planAfterNoShow(_ workflow: Workflow) throws {
@@ -58,15 +64,19 @@ extension Draft {
   }
 
   mutating func planPaymentReminder(_ workflow: Workflow) throws {
-    try planFollowUps(
-      FollowUpOccasion(
-        kind: .proposal, customer: workflow.customerID, workflow: workflow.id, anchor: workflow.id.description,
-        moment: now + .days(try followUpSettings().proposalDueDays)))
+    try planFollowUps(try proposalOccasion(workflow, sent: now))
   }
 
-  mutating func planTierMessage(of customer: ID, because cause: String) throws {
+  func proposalOccasion(_ workflow: Workflow, sent: Instant) throws -> FollowUpOccasion {
+    FollowUpOccasion(
+      kind: .proposal, customer: workflow.customerID, workflow: workflow.id, anchor: workflow.id.description,
+      moment: sent + .days(try followUpSettings().proposalDueDays))
+  }
+
+  mutating func planTierMessage(_ tier: Tier, of customer: ID, because cause: String) throws {
     try planFollowUps(
-      FollowUpOccasion(kind: .tierReached, customer: customer, workflow: nil, anchor: cause, moment: now))
+      FollowUpOccasion(
+        kind: .tierReached, customer: customer, workflow: nil, anchor: cause, moment: now, tier: tier))
   }
 
   /// `day` is a moment of the birthday by the clinic's calendar.
@@ -83,39 +93,6 @@ extension Draft {
       kind: .birthday, customer: customer, workflow: nil, anchor: String(civil.year), moment: morning)
   }
 
-  /// Consent has come: what would have been planned with it and is still to come is planned now.
-  mutating func planWithConsent(of customer: ID) throws {
-    let treated = try rows(
-      Workflow.self,
-      Selection(
-        .equal("customer_id", .id(customer)),
-        .oneOf("current_stage", [.word(Stage.treatmentCompleted), .word(Stage.followUp), .word(Stage.completed)]),
-        order: [.descending("id")], limit: 10))
-    var last: (workflow: Workflow, at: Instant)?
-    for workflow in treated where workflow.status != .cancelled {
-      guard let at = try completion(of: workflow.id)?.performedAt, at > last?.at ?? Instant(milliseconds: 0) else {
-        continue
-      }
-      last = (workflow, at)
-    }
-    guard let last else { return }
-    let occasion = FollowUpOccasion(
-      kind: .treated, customer: customer, workflow: last.workflow.id, anchor: last.workflow.id.description,
-      moment: last.at)
-    for rule in try followUpRules(for: .treated) where rule.needsConsent && rule.ideal(for: last.at) > now {
-      try plan(rule, occasion)
-    }
-  }
-
-  func completion(of workflow: ID) throws -> WorkflowAction? {
-    try rows(
-      WorkflowAction.self,
-      Selection(
-        .equal("workflow_id", .id(workflow)), .equal("type", .word(ActionType.completeTreatment)),
-        order: [.descending("seq")], limit: 1)
-    ).first
-  }
-
   // MARK: Planning
 
   mutating func planFollowUps(_ occasion: FollowUpOccasion) throws {
@@ -130,8 +107,9 @@ extension Draft {
     } else {
       known = try rows(FollowUpExecution.self, Selection(.equal("dedupe_key", .text(key)), limit: 1))
     }
-    // One that waits is moved; one that the case's own way called off before anybody saw it is as good as new.
-    let usable = known.last { $0.isWaiting || $0.wasCalledOff }
+    // One that waits is moved; one that was called off before anybody saw it is as good as new. What was tried is
+    // neither: its gateway may have it, and would take whatever comes under the same id for the same message.
+    let usable = known.last { $0.isWaiting && $0.attempts == 0 || $0.wasCalledOff }
     if usable == nil, let last = known.last, occasion.kind != .appointment || last.moment == occasion.moment { return }
     // The same appointment is not reminded of twice, another one of the same case is.
     if let told = known.last(where: { $0.hasLeft }), told.moment == occasion.moment {
@@ -215,6 +193,7 @@ extension Draft {
     if workflow.status == .active && workflow.currentStage == .treatmentScheduled && workflow.checkedInAt == nil {
       try planReminders(workflow)
     }
+    if before.status == .cancelled && workflow.status == .active { try planStillToCome(in: workflow) }
     for execution in try followUps(of: workflow.id) where execution.isWaiting {
       guard let rule = try row(FollowUpRule.self, execution.ruleID) else { continue }
       if try !isMeant(execution, rule) { try cancel(execution, .obsolete) }
@@ -229,12 +208,15 @@ extension Draft {
   ) throws -> FollowUpForecast {
     let recipient = try recipient(occasion.customer)
     let workflow = try occasion.workflow.flatMap { try row(Workflow.self, $0) }
-    if let lack = try unmet(rule.conditions, workflow, occasion.customer) { return .skip(lack) }
-    if let lack = objection(of: recipient, marketing: rule.needsConsent, wasPlanned: false) { return .skip(lack) }
     let ideal = rule.ideal(for: occasion.moment)
+    // A customer's segment is that of the day on which they hear of it: who is here now is away by then.
+    if let lack = try unmet(rule.conditions, workflow, occasion.customer, at: max(ideal, now)) { return .skip(lack) }
+    if let lack = objection(of: recipient, marketing: rule.needsConsent, wasPlanned: false) { return .skip(lack) }
     let deadline = rule.deadline(ideal: ideal, moment: occasion.moment) { recipient.hours.calendar.dayEnd($0) }
-    // Whoever has just booked for tomorrow needs no word that it is tomorrow.
-    if ideal < from && occasion.kind == .appointment { return .skip(.tooLate) }
+    // Whoever has just booked for tomorrow needs no word that it is tomorrow, nor who has just been sent a proposal.
+    if ideal < from && occasion.kind == .appointment || ideal <= from && occasion.kind == .proposal {
+      return .skip(.tooLate)
+    }
     guard var at = recipient.hours.next(max(ideal, from), before: deadline) else { return .skip(.tooLate) }
     if rule.needsConsent {
       let contacts = try contacts(of: occasion.customer, except: execution, planned: true)
@@ -250,13 +232,16 @@ extension Draft {
         at: at, ideal: ideal, deadline: deadline, channel: first.channel, variant: rule.arm(of: occasion.customer)))
   }
 
-  private func unmet(_ conditions: FollowUpConditions, _ workflow: Workflow?, _ customer: ID) throws -> FollowUpLack? {
+  /// What of a rule's conditions is not so; `at` is when the customer hears of it.
+  func unmet(
+    _ conditions: FollowUpConditions, _ workflow: Workflow?, _ customer: ID, at: Instant
+  ) throws -> FollowUpLack? {
     if !conditions.treatmentTypes.isEmpty {
       let treatment = try workflow.flatMap { try self.treatment(of: $0) }
       let names = [treatment?.id.description, treatment?.category].compactMap { $0 }
       if !conditions.treatmentTypes.contains(where: { names.contains($0) }) { return .treatment }
     }
-    if let segment = conditions.customerSegment, try self.segment(of: customer) != segment { return .segment }
+    if let segment = conditions.customerSegment, try self.segment(of: customer, at: at) != segment { return .segment }
     return nil
   }
 }
@@ -267,16 +252,26 @@ extension FollowUpExecution {
   /// Waits for its time, or for its next try.
   var isWaiting: Bool { status == .pending || status == .failed }
 
-  /// Called off because of what became of the case, and not by anybody's word.
+  /// Never tried, and called off because of what became of the case, or because the customer did not want it then.
   fileprivate var wasCalledOff: Bool {
-    status == .cancelled && attempts == 0
-      && (lastError == FollowUpLack.obsolete.text || lastError == FollowUpLack.tooLate.text)
+    let passing: [FollowUpLack]
+    switch status {
+    case .cancelled: passing = [.obsolete, .tooLate]
+    case .skipped: passing = [.optOut, .noConsent, .doNotContact]
+    case .pending, .sending, .sent, .delivered, .failed, .dead: return false
+    }
+    return attempts == 0 && passing.contains { $0.text == lastError }
   }
 
-  /// With the customer, as far as is known.
-  fileprivate var hasLeft: Bool { status == .sending || ExecutionStatus.withCustomer.contains(status) }
+  /// With the customer, as far as is known: a gateway that did not answer may have taken it.
+  var hasLeft: Bool {
+    status == .sending || ExecutionStatus.withCustomer.contains(status) || isWaiting && attempts > 0
+  }
 
   var moment: Instant { instant("moment") ?? scheduledAt }
+  /// When it should have gone, windows and caps apart.
+  var ideal: Instant { instant("ideal") ?? scheduledAt }
+  var tier: Tier? { metadata["tier"]?.string.flatMap(Tier.init(rawValue:)) }
   var deadline: Instant { instant("deadline") ?? .latest }
 
   private func instant(_ name: String) -> Instant? { metadata[name]?.integer.map(Instant.init(milliseconds:)) }
@@ -288,5 +283,6 @@ extension FollowUpExecution {
     metadata.set("moment", .instant(occasion.moment))
     metadata.set("ideal", .instant(plan.ideal))
     metadata.set("deadline", .instant(plan.deadline))
+    metadata.set("tier", occasion.tier.map { .word($0) })
   }
 }

@@ -71,6 +71,8 @@ extension Draft {
     if try !isMeant(execution, rule) { return .skip(.obsolete) }
     if rule.type == .inactiveReactivation, try !isAway(execution) { return .skip(.obsolete) }
     if try isOvertaken(execution, rule) { return .skip(.stale) }
+    let workflow = try execution.workflowID.flatMap { try row(Workflow.self, $0) }
+    if let lack = try unmet(rule.conditions, workflow, execution.customerID, at: now) { return .skip(lack) }
     let hours = recipient.hours
     // On time, its hours were chosen when it was planned; late, they are chosen again.
     let isOnTime = now <= execution.dueAt + Self.lateness
@@ -86,9 +88,10 @@ extension Draft {
       else { return .skip(.frequencyCap) }
       if free > now { return .later(free) }
     }
-    let workflow = try execution.workflowID.flatMap { try row(Workflow.self, $0) }
     let addresses = try addresses(of: recipient, for: rule, workflow, without: execution.refusedChannels)
-    guard let address = addresses.first else { return .skip(.noAddress) }
+    // A gateway knows only its own messages: what one of them may have does not go to another's.
+    let begun = execution.isBegun ? addresses.first { $0.channel == execution.channel } : nil
+    guard let address = begun ?? addresses.first else { return .skip(.noAddress) }
     let subject = FollowUpSubject(
       rule: rule, recipient: recipient, workflow: workflow, moment: execution.moment,
       variant: execution.variant ?? FollowUpVariant.only, execution: execution.id)
@@ -111,7 +114,11 @@ extension Draft {
     case .noShow: return workflow?.status == .active && workflow?.currentStage == .paymentConfirmed
     case .proposal: return workflow?.status == .active && workflow?.currentStage == .proposalSent
     case .pointsExpire: return try pointsEnding(on: execution.moment, of: execution.customerID) > 0
-    case .tierReached, .birthday: return true
+    // One that has gone again, or has given way to a higher one, is none to be told of.
+    case .tierReached:
+      guard let tier = execution.tier else { return true }
+      return try knownProfile(of: execution.customerID)?.currentTier == tier
+    case .birthday: return true
     }
   }
 
@@ -130,14 +137,16 @@ extension Draft {
     return coming.isEmpty
   }
 
-  /// Whether the next reminder of the same appointment is due as well, after an outage: one of them is enough.
+  /// Whether a nearer reminder of the same appointment is due as well, after an outage or a night, or has just gone: one
+  /// of them is enough.
   private func isOvertaken(_ execution: FollowUpExecution, _ rule: FollowUpRule) throws -> Bool {
     guard rule.occasion == .appointment, let workflow = execution.workflowID else { return false }
     return try followUps(of: workflow).contains { other in
-      guard other.id != execution.id, other.isWaiting, other.dueAt <= now, other.dueAt > execution.scheduledAt,
-        let next = try row(FollowUpRule.self, other.ruleID)
+      let isDue = other.isWaiting && other.dueAt <= now
+      guard other.id != execution.id, other.moment == execution.moment, other.ideal > execution.ideal,
+        isDue || other.hasLeft, let next = try row(FollowUpRule.self, other.ruleID)
       else { return false }
-      return next.active && next.occasion == .appointment && other.moment == execution.moment
+      return next.occasion == .appointment && (next.active || other.hasLeft)
     }
   }
 
@@ -234,6 +243,8 @@ extension FollowUpExecution {
   var failures: Int { metadata["failures"]?.integer ?? 0 }
   /// How many leases have ended without a word since then, or since a gateway's last answer.
   var lostReports: Int { metadata["lost"]?.integer ?? 0 }
+  /// Whether the gateway of its channel may have it, though nobody has said so.
+  fileprivate var isBegun: Bool { failures > 0 || lostReports > 0 }
 }
 
 extension FollowUpType {

@@ -21,6 +21,17 @@ extension Draft {
       moment: credit.expiresAt)
   }
 
+  /// The days on which points of a customer end and which have been looked at already, for everybody else.
+  func pointsEndingSoon(of customer: ID) throws -> [FollowUpOccasion] {
+    let credits = try rows(
+      PointCredit.self,
+      Selection(
+        .equal("customer_id", .id(customer)), .equal("is_open", .integer(1)), .greater("expires_at", .instant(now)),
+        .less("expires_at", .instant(now + noticeSpan + .days(1))), order: [.ascending("id")]))
+    var seen: Set<String> = []
+    return try credits.map(pointsOccasion).filter { seen.insert($0.anchor).inserted }
+  }
+
   /// Plans a word to each customer whose points end on the timer's day. What does not fit into one commit follows at
   /// once, from the last credit on.
   mutating func firePointsExpiring(_ timer: PlannedTimer) throws -> Bool {

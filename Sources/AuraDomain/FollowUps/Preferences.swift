@@ -40,16 +40,23 @@ extension Draft {
     }
     let channel = details.consent?.channel ?? (actor.kind == .customer ? "portal" : "in_person")
     if let allowed = details.whatsappOptIn { try setConsent(.whatsapp, allowed, of: customer.id, details, channel) }
+    let wasSilent = current.doNotContact
     if let silent = details.doNotContact { try setSilence(silent, of: customer.id, details, channel) }
     if let allowed = details.marketingOptIn {
       if allowed {
         try setConsent(.marketing, true, of: customer.id, details, channel)
-        if try preferences(of: customer.id)?.doNotContact == false { try planWithConsent(of: customer.id) }
       } else {
         try withdrawMarketing(of: customer.id, channel: channel)
       }
     }
     let after = try preferences(of: customer.id) ?? current
+    if !after.doNotContact {
+      if wasSilent {
+        try planStillToCome(for: customer.id)
+      } else if details.marketingOptIn == true {
+        try planStillToCome(for: customer.id) { $0.needsConsent }
+      }
+    }
     return [
       "customerId": .id(customer.id), "marketingOptIn": .bool(after.marketingOptIn),
       "doNotContact": .bool(after.doNotContact), "version": .integer(after.version),
