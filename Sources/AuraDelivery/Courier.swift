@@ -90,7 +90,12 @@ package final class Courier: Sendable {
     }
     let lanes = mailLanes + [webhooks]
     for lane in lanes { lane.close() }
-    return lanes.map { $0.join(after: limits.stopTime) }.allSatisfy { $0 }
+    // All of them together have this long, not each of them.
+    let wait = Deadline(milliseconds: limits.stopTime.milliseconds + 1_000)
+    let late = lanes.filter { !$0.join(by: wait) }
+    for lane in late { lane.cutOff() }
+    let end = Deadline(milliseconds: 2_000)
+    return late.map { $0.join(by: end) }.allSatisfy { $0 }
   }
 }
 
@@ -121,12 +126,20 @@ private final class Lane: Sendable {
   func take(_ parcel: Parcel) -> Bool { mailbox.offer(parcel) || mailbox.isClosed }
   func close() { mailbox.close() }
 
-  /// Waits for the thread to end what it has; one that waits for a mail server has its connections cut off.
-  func join(after span: Span) -> Bool {
-    if thread.join(seconds: Double(span.milliseconds) / 1_000 + 1) { return true }
-    sockets.shutDownAll()
-    return thread.join(seconds: 2)
-  }
+  /// Waits for the thread to end what it has.
+  func join(by deadline: Deadline) -> Bool { thread.join(seconds: deadline.secondsLeft) }
+
+  /// Ends the waiting of a thread that waits for a mail server.
+  func cutOff() { sockets.shutDownAll() }
+}
+
+/// A moment that several waits have in common.
+private struct Deadline {
+  private let end: ContinuousClock.Instant
+
+  init(milliseconds: Int) { end = .now + .milliseconds(milliseconds) }
+
+  var secondsLeft: Double { max(0, (end - .now) / .seconds(1)) }
 }
 
 package struct CourierFailure: Error, CustomStringConvertible {

@@ -16,10 +16,15 @@ package struct Gateways: Sendable {
       }
     }
 
-    /// Where to, without what is secret.
+    /// Where to, without what is secret: providers have keys in their questions.
     package var description: String {
       switch self {
-      case .webhook(let webhook): "webhook \(webhook.url)"
+      case .webhook(let webhook):
+        if let question = webhook.url.firstIndex(of: "?") {
+          "webhook \(webhook.url[...question])…"
+        } else {
+          "webhook \(webhook.url)"
+        }
       case .mail(let relay): "smtp \(relay.url) from \(relay.from.address)"
       }
     }

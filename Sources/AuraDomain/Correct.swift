@@ -16,7 +16,7 @@ extension ActionType {
 
 extension Draft {
   /// How long a slip of the finger can be taken back.
-  private static let correctWithin = Span.minutes(10)
+  static let correctWithin = Span.minutes(10)
 
   /// What is kept so that a move can be taken back: the state's columns as they were, and of each task the same, or
   /// that it was made.

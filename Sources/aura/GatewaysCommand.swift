@@ -51,6 +51,8 @@ struct GatewaysCommand: ParsableCommand {
     }
     guard (1...50).contains(seconds) else { throw ValidationError("--seconds is a number from 1 to 50.") }
     guard execution.map({ ID($0) != nil }) ?? true else { throw ValidationError("--execution is a UUID.") }
+    // A gateway takes one id once: the second address would hear that it was sent, and get nothing.
+    guard execution == nil || to.count < 2 else { throw ValidationError("--execution goes with one --to.") }
   }
 
   func run() throws {

@@ -50,6 +50,8 @@ import Testing
     #expect(gateways.route(clinic: "CNX09", channel: .line)?.host.port == 8_443)
     #expect(gateways.route(clinic: "CNX09", channel: .whatsapp) == nil)
     #expect(gateways.lines.count == 5 && !gateways.lines.joined().contains(Self.secret))
+    // Providers have keys in their questions.
+    #expect(gateways.lines.contains("* sms: webhook https://gw.example:443/sms?…"))
   }
 
   @Test(arguments: [

@@ -226,6 +226,21 @@ import Testing
     #expect(world.runs(last) == ["matched"])
   }
 
+  @Test func `knows the birthday of who was born on 29 February`() throws {
+    let rule = try world.rule(
+      at: .leadCreated, when: .when("days_to_birthday", "eq", 0), .addTag, ["tag": "x"])
+    let soon = try world.rule(at: .leadCreated, when: .when("days_to_birthday", "eq", 1), .addTag, ["tag": "y"])
+    let late = try world.rule(at: .leadCreated, when: .when("days_to_birthday", "eq", 364), .addTag, ["tag": "z"])
+    // Kept on the first of March where there is no such day, as everything else is.
+    for (days, number) in [(26, 1), (27, 2), (28, 3)] {
+      try world.advance(to: World.start + .days(days))
+      var details = CustomerDetails(name: "N\(number)", phone: "081111111\(number)")
+      details.dateOfBirth = "1996-02-29"
+      try world.run(.initialize(Initialize(customer: details)), as: .s1)
+    }
+    #expect([soon, rule, late].map { world.runs($0).firstIndex(of: "matched") } == [0, 1, 2])
+  }
+
   // MARK: What is refused when it is saved
 
   @Test func `is held to the clinic's rows and the state machine when it is saved`() throws {

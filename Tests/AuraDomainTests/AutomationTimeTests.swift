@@ -83,6 +83,72 @@ import Testing
     #expect(world.runs(rule) == ["planned", "planned", "skipped left_stage", "matched"])
   }
 
+  @Test func `waits anew where a cancelled case is taken up again`() throws {
+    let rule = try world.rule(at: .proposalSent, .createTask, ["type": "customer_follow_up"], delay: 60)
+    let at = try world.rule(at: .scanned, by: .reopen, .addTag, ["tag": "back"])
+    let propose = try world.rule(at: .scanned, .transition, ["action": "send_proposal"], delay: 1)
+    let w = try world.lead()
+    try scan(w)
+    try world.run(.cancel(w), as: .s1)
+    try world.run(.reopen(WorkflowStep(w)), as: .o1)
+    #expect(try world.workflow(w).currentStage == .scanned)
+    #expect(world.runs(at) == ["matched"])
+    try world.advance(.minutes(1))
+    #expect(world.runs(propose) == ["planned", "planned", "skipped left_stage", "matched"])
+    try world.run(.cancel(w), as: .s1)
+    try world.advance(.minutes(10))
+    try world.run(.reopen(WorkflowStep(w)), as: .o1)
+    try world.advance(.minutes(59))
+    #expect(world.runs(rule) == ["planned", "planned", "skipped left_stage"])
+    try world.advance(.minutes(1))
+    #expect(world.runs(rule).last == "matched")
+    #expect(world.tasks(.customerFollowUp, of: w).count == 1)
+  }
+
+  @Test func `gives points once for a case, however often it is taken up again`() throws {
+    let rule = try world.rule(at: .leadCreated, .awardBonus, ["points": 10])
+    let w = try world.lead()
+    for _ in 0..<3 {
+      try world.run(.cancel(w), as: .s1)
+      try world.run(.reopen(WorkflowStep(w)), as: .o1)
+    }
+    #expect(world.runs(rule) == ["matched", "skipped already", "skipped already", "skipped already"])
+  }
+
+  @Test func `is planned on a day that is full, for one that is not`() throws {
+    let rule = try world.rule(at: .followUp, .addTag, ["tag": "x"], delay: 2 * 1_440)
+    let w = try world.treated()
+    try world.edit { draft in
+      try Tally(name: "rules:\(w)").add(20, in: draft.dayNumber(), &draft)
+    }
+    try world.run(.sendFollowUp(SendFollowUp(step: WorkflowStep(w))), as: .s1)
+    #expect(world.runs(rule) == ["planned"])
+    try world.advance(.days(2))
+    #expect(world.runs(rule) == ["planned", "matched"])
+  }
+
+  @Test func `whose end falls into a slip of the finger looks again once that can no longer be taken back`() throws {
+    let rule = try world.rule(at: .treatmentScheduled, .addTag, ["tag": "x"], delay: 60)
+    let w = try world.scheduled(at: world.now + .hours(1))
+    let other = try world.scheduled("Nok", phone: "0899999999", beautician: .b2, at: world.now + .hours(1))
+    try world.advance(.minutes(55))
+    try world.run(.start(w), as: .b1)
+    try world.run(.start(other), as: .b2)
+    try world.advance(.minutes(8))
+    #expect(world.runs(rule) == ["planned", "planned"])
+    try world.run(.correct(WorkflowStep(w)), as: .b1)
+    try world.advance(.minutes(8))
+    #expect(world.runs(rule) == ["planned", "planned", "matched", "skipped left_stage"])
+    #expect(try world.tags(w) == ["x"] && world.tags(other) == [])
+    #expect(timers().isEmpty)
+  }
+
+  private func scan(_ w: ID) throws {
+    var scan = ScanCustomer(step: WorkflowStep(w), results: ["a": 1])
+    scan.consent = ConsentGiven()
+    try world.run(.scanCustomer(scan), as: .s1)
+  }
+
   @Test func `never fires early when the clock goes back`() throws {
     let rule = try world.rule(at: .treatmentCompleted, .addTag, ["tag": "x"], delay: 60)
     let w = try world.treated()

@@ -126,6 +126,33 @@ async def test_a_mail_server_that_does_not_answer_holds_up_its_own_mail_only(hou
     server.start()
 
 
+async def test_mail_servers_that_do_not_answer_are_not_waited_for_one_after_the_other(
+        new_server, authority, localhost, tmp_path):
+    server = new_server("--commands-per-second", 1000, start=False)
+    sinks = {}
+    for clinic in (server.clinic, server.other_clinic):
+        code = Database(server.data).value("SELECT clinic_code FROM clinics WHERE id=?", clinic)
+        sinks[code] = MailSink(localhost)
+    server.options += ["--gateways", str(gateways_file(tmp_path / "gateways.json", authority, {
+        code: {"email": {"kind": "smtp", "url": sink.url(), "user": USER, "password": PASSWORD,
+                         "from": "hello@clinic.example"}} for code, sink in sinks.items()}))]
+    server.start()
+    for who in ("owner", "owner@other.aura"):
+        owner = await Client.open(server, who)
+        owner.is_checked, owner.database = False, Database(server.data)
+        await only_rule(owner, ["email"])
+        workflow, _, _ = await customer(owner, email="slow@mail.example")
+        await treated(owner, workflow)
+        await owner.close()
+    wait_until(lambda: all(sink.mails for sink in sinks.values()))
+    began = time.monotonic()
+    assert await asyncio.get_running_loop().run_in_executor(None, server.stop) == 0
+    assert time.monotonic() - began < 11
+    for sink in sinks.values():
+        sink.stop()
+    server.start()
+
+
 async def test_what_one_channel_refuses_goes_by_the_next(house, receiver):
     server = house({"sms": receiver.url("404"), "email": receiver.url("accept")})
     owner, replica = await enter(server)

@@ -42,7 +42,7 @@ extension AutomationReading {
         JSONObject(RuleOutcome.allCases.map { .init(name: $0.rawValue, value: .integer(counts[$0] ?? 0)) })),
       // What the history does not tell is judged as it is now.
       "todaysFields": .array(ofToday.map(\.rawValue).sorted().map(JSON.string)),
-      "notConsidered": ["daily_limit", "bonus_cap", "depth", "already", "recipients"],
+      "notConsidered": ["daily_limit", "bonus_cap", "depth", "already", "open_tasks", "follow_up"],
     ]
   }
 
@@ -58,6 +58,8 @@ extension AutomationReading {
       var rule = AutomationRule()
       rule.clinicID = rows.clinicID
       rule.ruleName = "dry run"
+      // Rules are asked in the order of their ids: what is not saved yet would be the last.
+      rule.id = ID(high: .max, low: .max)
       rule.set(details)
       do {
         try draft.check(rule)
@@ -71,8 +73,11 @@ extension AutomationReading {
   private func day(_ text: String?) throws -> (Instant, Instant) {
     let calendar = try draft.calendar()
     guard let text else { return (calendar.dayStart(draft.now), calendar.dayEnd(draft.now)) }
-    let parts = text.split(separator: "-").compactMap { Int($0) }
-    guard parts.count == 3, (1970...2200).contains(parts[0]), (1...12).contains(parts[1]), (1...31).contains(parts[2])
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false).compactMap { Int($0) }
+    guard parts.count == 3, (1970...2200).contains(parts[0]), (1...12).contains(parts[1]), (1...31).contains(parts[2]),
+      // 31 February would be some day of March.
+      case let noon = calendar.dayStart(year: parts[0], month: parts[1], day: parts[2]) + .hours(12),
+      calendar.civil(noon).text.prefix(10) == text
     else {
       throw Refusal(
         .badRequest, "args.day: a day such as 2026-02-28 is expected.",
@@ -114,42 +119,80 @@ extension AutomationReading {
   ) throws -> (RuleOutcome, JSON) {
     let entry = StageEntry(action, depth: 0)
     let due = action.performedAt + .minutes(rule.delayMinutes)
-    // As of then, so that the clock's own fields are right.
-    var then = Draft(rows: rows, actor: .system, now: due, seq: 0, ids: IDGenerator())
-    then.reason = draft.reason
-    let later = try later(than: entry, until: due)
-    var workflow = try then.workflow(entry.workflow)
-    workflow.currentStage = later.last?.toStage ?? entry.stage
-    let facts = try then.facts(conditions.fields, of: workflow, entry)
+    // What the rule itself has made of the entry, and what came of that, it would not have found.
+    let history = try draft.actions(behind: entry).prefix { $0.ruleID != rule.id }
+    let sameCommand = history.prefix { $0.commandID == action.commandID && $0.performedAt == action.performedAt }
+    var sight = try sight(
+      entry, at: action.performedAt, behind: sameCommand.filter { ($0.ruleID ?? rule.id) <= rule.id }, conditions)
+    var outcome = RuleOutcome.matched
     var result: JSONObject = [
       "actionId": .id(action.id), "workflowId": .id(action.workflowID), "entry": .integer(action.seq),
       "at": .instant(action.performedAt), "action": .word(action.type), "due": .instant(due),
-      "checks": .array(conditions.leaves.map { $0.checked(facts) }),
     ]
-    let outcome: RuleOutcome
-    if let blame = conditions.blame(facts) {
+    do {
+      try sight.requireMatch(conditions)
+      if rule.delayMinutes > 0 {
+        let (at, later) = try end(of: entry, due, Array(history))
+        if at > draft.now {
+          outcome = .planned
+        } else {
+          sight = try self.sight(entry, at: at, behind: later, conditions)
+          try sight.requireMatch(conditions)
+        }
+      }
+      if outcome == .matched { result["would"] = try sight.draft.wouldDo(rule, sight.workflow) }
+    } catch let unmet as RuleUnmet {
       outcome = .skipped
-      result["reason"] = .word(RuleSkip.conditions)
-      result["because"] = .string(blame)
-    } else if rule.delayMinutes > 0, !WorkflowAction.haveStayed(entry.seq, later) {
-      outcome = .skipped
-      result["reason"] = .word(RuleSkip.leftStage)
-    } else if due > draft.now {
-      outcome = .planned
-    } else {
-      outcome = .matched
+      result["reason"] = .word(unmet.skip)
+      result["because"] = unmet.because.map(JSON.string)
+    } catch let refusal as Refusal {
+      outcome = .error
+      result["reason"] = .word(refusal.code)
+      result["because"] = .string(refusal.message)
     }
+    result["askedAt"] = .instant(sight.draft.now)
+    result["checks"] = .array(conditions.leaves.map { $0.checked(sight.facts) })
     result["outcome"] = .word(outcome)
-    if outcome != .skipped { result["would"] = try then.wouldDo(rule, workflow) }
     return (outcome, .object(result))
   }
 
-  private func later(than entry: StageEntry, until due: Instant) throws -> [WorkflowAction] {
-    try rows.rows(
-      WorkflowAction.self,
-      Selection(
-        .equal("workflow_id", .id(entry.workflow)), .greater("seq", .integer(entry.seq)), order: [.ascending("seq")])
-    ).filter { $0.performedAt <= due }
+  /// When a delay is over, and what had become of the case by then; throws where it had gone on.
+  private func end(
+    of entry: StageEntry, _ due: Instant, _ history: [WorkflowAction]
+  ) throws -> (at: Instant, later: [WorkflowAction]) {
+    var at = due
+    while true {
+      let later = history.filter { $0.performedAt <= at }
+      switch StageStay(entry.seq, later, at: at) {
+      case .left: throw RuleUnmet(.leftStage)
+      case .undecided(let until) where at <= draft.now: at = until
+      case .undecided, .stayed: return (at, later)
+      }
+    }
+  }
+
+  /// A case as the rule saw it.
+  private struct Sight {
+    /// As of then, so that the clock's own fields are right.
+    var draft: Draft
+    /// Where it stood is as the history tells it, all else as it is today.
+    var workflow: Workflow
+    var facts: [AutomationField: Fact]
+
+    func requireMatch(_ conditions: ConditionTree) throws {
+      if let blame = conditions.blame(facts) { throw RuleUnmet(.conditions, blame) }
+    }
+  }
+
+  private func sight(
+    _ entry: StageEntry, at: Instant, behind later: [WorkflowAction], _ conditions: ConditionTree
+  ) throws -> Sight {
+    var then = Draft(rows: rows, actor: .system, now: at, seq: 0, ids: IDGenerator())
+    then.reason = draft.reason
+    var workflow = try then.workflow(entry.workflow)
+    workflow.currentStage = later.last?.toStage ?? entry.stage
+    workflow.status = workflow.currentStage == .completed ? .closed : .active
+    return Sight(draft: then, workflow: workflow, facts: try then.facts(conditions.fields, of: workflow, entry))
   }
 }
 

@@ -10,7 +10,7 @@ extension Draft {
     case .createTask(let plan): return try createTask(plan, rule, workflow, key)
     case .notify(let plan): return try notify(plan, rule, workflow, key)
     case .scheduleFollowUp(let id): return try scheduleFollowUp(id, workflow)
-    case .awardBonus(let points, let text): return try awardBonus(points, text, workflow, key)
+    case .awardBonus(let points, let text): return try awardBonus(points, text, rule, workflow, entry)
     case .addTag(let tag): return try addTag(tag, workflow.customerID)
     case .sendProposal(let total): return try sendProposal(totalSt: total, rule, workflow)
     case .sendFollowUp(let channel):
@@ -91,6 +91,22 @@ extension Draft {
     let notice = WrittenNotice(
       title: title, message: message, priority: plan.priority,
       expires: plan.expiresHours.map { now + .hours($0) })
+    let members = try recipients(plan, workflow)
+    guard let members else {
+      guard try tellCustomer(workflow.customerID, notice, workflow, key: key) else { throw RuleUnmet(.already) }
+      return ["notified": 1]
+    }
+    var told = 0
+    for member in members.prefix(Notification.recipientsMax) {
+      if try tell(member, notice, workflow, key: key) { told += 1 }
+    }
+    guard told > 0 else { throw RuleUnmet(.already) }
+    return ["notified": .integer(told)]
+  }
+
+  /// The members whose bells ring, at least one; `nil` for the customer's. Throws where nobody is there, or the customer
+  /// wants no contact.
+  private func recipients(_ plan: AutomationTarget.NoticePlan, _ workflow: Workflow) throws -> [ID]? {
     let members: [ID]
     switch plan.to {
     case .customer:
@@ -99,8 +115,7 @@ extension Draft {
       guard !isUnwilling, customer.status != .blacklisted, customer.anonymizedAt == nil else {
         throw RuleUnmet(.doNotContact)
       }
-      guard try tellCustomer(customer.id, notice, workflow, key: key) else { throw RuleUnmet(.already) }
-      return ["notified": 1]
+      return nil
     case .sales: members = try caretaker(of: workflow, .sales).map { [$0] } ?? []
     case .beautician: members = try caretaker(of: workflow, .staff).map { [$0] } ?? []
     case .leaders: members = try activeStaff(roles: .leaders).map(\.id)
@@ -108,12 +123,7 @@ extension Draft {
     case .staff(let id): members = try row(StaffMember.self, id)?.isActive == true ? [id] : []
     }
     guard !members.isEmpty else { throw RuleUnmet(.nobody) }
-    var told = 0
-    for member in members.prefix(Notification.recipientsMax) {
-      if try tell(member, notice, workflow, key: key) { told += 1 }
-    }
-    guard told > 0 else { throw RuleUnmet(.already) }
-    return ["notified": .integer(told)]
+    return members
   }
 
   private func filled(_ texts: Texts, _ workflow: Workflow) throws -> Texts {
@@ -128,12 +138,17 @@ extension Draft {
   // MARK: The customer
 
   private mutating func awardBonus(
-    _ points: Int, _ text: Texts?, _ workflow: Workflow, _ key: String
+    _ points: Int, _ text: Texts?, _ rule: AutomationRule, _ workflow: Workflow, _ entry: StageEntry
   ) throws -> JSONObject {
+    // A case that is taken up again enters its stage again, but nobody is given the same points for that.
+    if entry.action == .reopen {
+      let given = try rows(PointTransaction.self, Selection(.equal("workflow_id", .id(workflow.id))))
+      if given.contains(where: { $0.eventKey.hasPrefix("rule:\(rule.id):") }) { throw RuleUnmet(.already) }
+    }
     let (tally, month) = try (Tally(name: "rules:bonus"), monthNumber())
     guard try tally.count(in: month, self).plus(points) <= bonusPointsPerMonth() else { throw RuleUnmet(.bonusCap) }
     var posting = Posting(
-      .bonus, points, to: workflow.customerID, key: key,
+      .bonus, points, to: workflow.customerID, key: rule.key(entry),
       try text.map { try filled($0, workflow) } ?? Texts(th: "แต้มพิเศษ", en: "Bonus"))
     posting.workflow = workflow.id
     guard try credit(posting) != nil else { throw RuleUnmet(.already) }
@@ -155,21 +170,25 @@ extension Draft {
 
   // MARK: In words
 
-  /// What the rule's target would do for a case, without doing it.
+  /// What the rule's target would do for a case, without doing it. Throws what `carryOut` would, but for what depends on
+  /// what is there by now: tasks that are open, points and messages that were given.
   func wouldDo(_ rule: AutomationRule, _ workflow: Workflow) throws -> JSON {
     guard let action = AutomationTargetAction(rawValue: rule.targetAction) else { return .null }
     var would: JSONObject = ["target": .word(action)]
     switch try AutomationTarget(action, rule.targetData) {
     case .createTask(let plan):
+      guard workflow.status == .active else { throw RuleUnmet(.caseOver) }
       would["type"] = .word(plan.type)
       would["title"] = try filled(plan.title ?? TaskTemplate.of(plan.type).title, workflow).json
       would["assignedTo"] = .id(try assignee(of: plan, workflow))
       would["dueDate"] = .instant(due(plan, workflow))
     case .notify(let plan):
+      let members = try recipients(plan, workflow)
       would["to"] = rule.targetData["to"] ?? .null
+      would["recipients"] = .integer(min(members?.count ?? 1, Notification.recipientsMax))
       would["title"] = try filled(plan.title, workflow).json
       would["message"] = try filled(plan.message, workflow).json
-    case .scheduleFollowUp(let id): would["followUpRuleId"] = .id(id)
+    case .scheduleFollowUp(let id): would["followUpRuleId"] = .id(try requestedRule(id).id)
     case .awardBonus(let points, _):
       would["points"] = .integer(points)
       would["customerId"] = .id(workflow.customerID)
@@ -177,9 +196,14 @@ extension Draft {
       would["tag"] = .string(tag)
       would["customerId"] = .id(workflow.customerID)
     case .sendProposal(let total):
-      would["totalSt"] = try proposal(totalSt: total, workflow).map { .integer($0.totalSt) } ?? .null
-    case .sendFollowUp: would["stage"] = .word(Stage.followUp)
-    case .closeCase: would["stage"] = .word(Stage.completed)
+      try requireStage(workflow, for: .sendProposal)
+      would["totalSt"] = .integer(try proposal(totalSt: total, workflow).totalSt)
+    case .sendFollowUp:
+      try requireStage(workflow, for: .sendFollowUp)
+      would["stage"] = .word(Stage.followUp)
+    case .closeCase:
+      try requireStage(workflow, for: .closeCase)
+      would["stage"] = .word(Stage.completed)
     }
     return .object(would)
   }
@@ -188,18 +212,18 @@ extension Draft {
 
   private mutating func sendProposal(totalSt: Int?, _ rule: AutomationRule, _ workflow: Workflow) throws -> JSONObject {
     try requireStage(workflow, for: .sendProposal)
-    guard let plan = try proposal(totalSt: totalSt, workflow) else {
-      throw Refusal(.badRequest, "Nothing tells a price: the case has no treatment.")
-    }
+    let plan = try proposal(totalSt: totalSt, workflow)
     _ = try sendProposal(SendProposal(step: step(rule, workflow), plan: plan))
     return ["stage": .word(Stage.proposalSent)]
   }
 
   /// The rule's own price, the case's plan, or the treatment's price.
-  private func proposal(totalSt: Int?, _ workflow: Workflow) throws -> Plan? {
+  private func proposal(totalSt: Int?, _ workflow: Workflow) throws -> Plan {
     if let totalSt { return Plan(totalSt: totalSt) }
     if let known = Plan(workflow.treatmentPlan) { return known }
-    guard let treatment = try treatment(of: workflow), treatment.isActive else { return nil }
+    guard let treatment = try treatment(of: workflow), treatment.isActive else {
+      throw Refusal(.badRequest, "Nothing tells a price: the case has no treatment.")
+    }
     return Plan(items: [Plan.Item(treatment: treatment.id, priceSt: treatment.priceSt)], totalSt: treatment.priceSt)
   }
 }

@@ -80,8 +80,10 @@ private struct CaseFacts {
     guard parts.count == 3, (1...12).contains(parts[1]), (1...31).contains(parts[2]) else { return nil }
     let calendar = try draft.calendar()
     let today = calendar.civil(draft.now)
-    let isPast = (today.month, today.day) > (parts[1], parts[2])
-    let isToCome = (today.month, today.day) < (parts[1], parts[2])
+    // Whoever was born on 29 February has it a day later in most years.
+    let kept = calendar.civil(calendar.dayStart(year: today.year, month: parts[1], day: parts[2]) + .hours(12))
+    let isPast = (today.month, today.day) > (kept.month, kept.day)
+    let isToCome = (today.month, today.day) < (kept.month, kept.day)
     let next = calendar.dayStart(year: today.year + (isPast ? 1 : 0), month: parts[1], day: parts[2])
     // Half a day more, since one of the days may have an hour less.
     let left = (next - calendar.dayStart(draft.now) + .hours(12)).milliseconds / 86_400_000

@@ -52,8 +52,9 @@ package enum RuleSkip: String, Sendable, CaseIterable {
 }
 
 extension WorkflowAction {
-  /// Whether rules wait for such an action. What was only taken back is entered by no rule's door again.
-  var isEntry: Bool { type != .correct && (fromStage != toStage || type == .checkIn) }
+  /// Whether rules wait for such an action. What was only taken back is entered by no rule's door again; a case that was
+  /// cancelled and is taken up again enters its stage anew, since what waited for it there is gone.
+  var isEntry: Bool { type != .correct && (fromStage != toStage || type == .checkIn || type == .reopen) }
 }
 
 extension AutomationRule {
@@ -95,7 +96,8 @@ extension Draft {
   private mutating func consider(_ rule: AutomationRule, _ entry: StageEntry) throws {
     guard rule.delayMinutes > 0 else { return try evaluate(rule, entry) }
     try attempt(rule, entry) { draft in
-      try draft.requireRoom(for: rule, entry)
+      // The day's actions are counted on the day on which it acts.
+      try draft.requireDepth(entry)
       try draft.requireMatch(rule, entry)
       draft.schedule(
         PlannedTimer(
@@ -124,26 +126,32 @@ extension Draft {
     let entry = StageEntry(action, depth: timer.payload["depth"]?.integer ?? 0)
     guard rule.active else { return auditSkip(.inactive, rule, entry) }
     guard rule.waits(for: entry) else { return auditSkip(.ruleChanged, rule, entry) }
-    guard try isStill(in: entry) else { return auditSkip(.leftStage, rule, entry) }
-    try evaluate(rule, entry)
-    return true
+    switch StageStay(entry.seq, try actions(behind: entry), at: now) {
+    case .left: return auditSkip(.leftStage, rule, entry)
+    case .undecided(let until):
+      var later = timer
+      later.due = until
+      schedule(later)
+      return false
+    case .stayed:
+      try evaluate(rule, entry)
+      return true
+    }
   }
 
-  /// Whether a case is where this entry has led it, without having been elsewhere meanwhile; what was taken back within
-  /// minutes was no move.
-  func isStill(in entry: StageEntry) throws -> Bool {
-    let later = try rows(
+  func actions(behind entry: StageEntry) throws -> [WorkflowAction] {
+    try rows(
       WorkflowAction.self,
       Selection(
         .equal("workflow_id", .id(entry.workflow)), .greater("seq", .integer(entry.seq)), order: [.ascending("seq")]))
-    return WorkflowAction.haveStayed(entry.seq, later)
   }
 
   // MARK: One evaluation
 
   private mutating func evaluate(_ rule: AutomationRule, _ entry: StageEntry) throws {
     try attempt(rule, entry) { draft in
-      try draft.requireRoom(for: rule, entry)
+      try draft.requireDepth(entry)
+      try draft.requireRoom(entry)
       let workflow = try draft.requireMatch(rule, entry)
       let made = try draft.acting(as: RuleInForce(id: rule.id, depth: entry.depth + 1)) { draft in
         try draft.carryOut(rule, workflow, entry)
@@ -153,8 +161,11 @@ extension Draft {
     }
   }
 
-  private func requireRoom(for rule: AutomationRule, _ entry: StageEntry) throws {
+  private func requireDepth(_ entry: StageEntry) throws {
     guard entry.depth < AutomationLimits.causationDepthMax else { throw RuleUnmet(.depth) }
+  }
+
+  private func requireRoom(_ entry: StageEntry) throws {
     let today = try Tally(name: "rules:\(entry.workflow)").count(in: dayNumber(), self)
     guard today < AutomationLimits.actionsPerWorkflowDayMax else { throw RuleUnmet(.dailyLimit) }
   }
@@ -260,18 +271,35 @@ package enum AutomationAudit {
   package static let kind = "automation"
 }
 
-extension WorkflowAction {
-  /// Whether the actions behind an entry have left the case in it.
-  static func haveStayed(_ entry: Int, _ later: [WorkflowAction]) -> Bool {
-    var left: [Int] = []
+/// Whether a case is where an entry has led it, without having been elsewhere meanwhile.
+enum StageStay: Equatable {
+  case stayed, left
+  /// It has just gone on, by a tap that can still be taken back until then.
+  case undecided(until: Instant)
+
+  /// - Parameters:
+  ///   - entry: the number of the entry's action.
+  ///   - later: the case's actions behind it. What was taken back was no move.
+  init(_ entry: Int, _ later: [WorkflowAction], at now: Instant) {
+    var moves: [WorkflowAction] = []
     for action in later {
       if action.type == .correct {
-        if action.data["corrected_seq"]?.integer == entry { return false }
-        if let corrected = action.data["corrected_seq"]?.integer { left.removeAll { $0 == corrected } }
+        guard let corrected = action.data["corrected_seq"]?.integer else { continue }
+        if corrected == entry {
+          self = .left
+          return
+        }
+        moves.removeAll { $0.seq == corrected }
       } else if action.fromStage != action.toStage || action.type == .cancel {
-        left.append(action.seq)
+        moves.append(action)
       }
     }
-    return left.isEmpty
+    guard let move = moves.first else {
+      self = .stayed
+      return
+    }
+    let until = move.performedAt + Draft.correctWithin
+    let isLast = move.seq == later.last?.seq
+    self = isLast && move.type.isCorrectable && now <= until ? .undecided(until: until + Span(milliseconds: 1)) : .left
   }
 }

@@ -2,9 +2,7 @@ extension Draft {
   /// Plans a message of a follow-up rule about a case, as if what the rule waits for had happened now; once a case. A
   /// rule that is to write to nobody else has `onRequest` among its conditions.
   mutating func scheduleFollowUp(_ id: ID, _ workflow: Workflow) throws -> JSONObject {
-    guard let rule = try row(FollowUpRule.self, id), rule.active else {
-      throw Refusal(.badRequest, "The follow-up rule is switched off.", details: ["rule_id": .id(id)])
-    }
+    let rule = try requestedRule(id)
     let known = try followUps(of: workflow.id).filter { $0.ruleID == rule.id && $0.status != .cancelled }
     guard known.isEmpty else { throw RuleUnmet(.already) }
     guard let occasion = try occasion(of: rule, workflow) else { throw RuleUnmet(.followUp, "no occasion") }
@@ -14,6 +12,13 @@ extension Draft {
       throw RuleUnmet(.already)
     }
     return ["execution": .id(planned.id)]
+  }
+
+  func requestedRule(_ id: ID) throws -> FollowUpRule {
+    guard let rule = try row(FollowUpRule.self, id), rule.active else {
+      throw Refusal(.badRequest, "The follow-up rule is switched off.", details: ["rule_id": .id(id)])
+    }
+    return rule
   }
 
   /// What the message would be about; `nil` where a case alone is no occasion for it.
