@@ -8,7 +8,7 @@ import uuid
 import pytest
 from aura_client import Client
 from aura_server import wait_until
-from database import Database
+from database import Database, add_clinic
 from delivery_house import customer, gateways_file, only_rule, treated
 from gateway_receiver import Authority, Receiver, signature
 from mail_sink import PASSWORD, USER, MailSink
@@ -129,10 +129,9 @@ async def test_a_mail_server_that_does_not_answer_holds_up_its_own_mail_only(hou
 async def test_mail_servers_that_do_not_answer_are_not_waited_for_one_after_the_other(
         new_server, authority, localhost, tmp_path):
     server = new_server("--commands-per-second", 1000, start=False)
-    sinks = {}
-    for clinic in (server.clinic, server.other_clinic):
-        code = Database(server.data).value("SELECT clinic_code FROM clinics WHERE id=?", clinic)
-        sinks[code] = MailSink(localhost)
+    add_clinic(server.data, "CNX09", {"owner@other.aura": "clinic_owner"})
+    sinks = {row["clinic_code"]: MailSink(localhost)
+             for row in Database(server.data).read("SELECT clinic_code FROM clinics")}
     server.options += ["--gateways", str(gateways_file(tmp_path / "gateways.json", authority, {
         code: {"email": {"kind": "smtp", "url": sink.url(), "user": USER, "password": PASSWORD,
                          "from": "hello@clinic.example"}} for code, sink in sinks.items()}))]
