@@ -45,6 +45,24 @@ import Testing
     #expect(berlin.best(night) - calendar.dayStart(night) == .hours(7))
   }
 
+  @Test(arguments: [
+    "Africa/Cairo", "America/Santiago", "Asia/Beirut", "Australia/Lord_Howe", "Asia/Kathmandu", "America/St_Johns",
+    "Pacific/Kiritimati", "Europe/London",
+  ])
+  func `in every zone, through a year of its clock's changes`(zone: String) {
+    let calendar = ClinicCalendar(timezone: zone)
+    for wish in BestContactTime.allCases {
+      let wished = hours(wish.rawValue, zone: zone)
+      for half in 0..<(48 * 366) where half % 7 == 0 {
+        let at = Instant(milliseconds: 1_767_225_600_000) + .minutes(30 * half)
+        let next = wished.best(at)
+        let civil = calendar.civil(next)
+        #expect(next >= at && next - at <= .hours(26), "\(calendar.civil(at).text)")
+        #expect(wish.minutes.contains(civil.hour * 60 + civil.minute), "\(civil.text)")
+      }
+    }
+  }
+
   @Test func `the night binds whatever they wish, and a wish that is all night is none`() {
     let early = hours("evening", quiet: (18, 8))
     #expect(early.best(at(2, 17, 30)) == at(2, 17, 30))

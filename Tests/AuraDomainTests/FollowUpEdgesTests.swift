@@ -197,6 +197,26 @@ import Testing
     #expect(world.messages(second).map(\.status) == [.sent])
   }
 
+  @Test func `that was taken up again goes to the gateway that may have it`() throws {
+    _ = try world.rule(.postTreatment) {
+      $0.channels = [.sms, .email]
+      $0.words = [.th: MessageWords(message: "m")]
+    }
+    let w = try world.treated()
+    gateway.mood = { _ in .silent }
+    try gateway.advance(to: day(3))
+    let id = world.messages(w)[0].id
+    #expect(try world.execution(id).status == .dead)
+    let customer = try world.customer(of: w)
+    try world.change(customer) { $0.email = "m@example.org" }
+    try world.prefer(customer) { $0.channels = [.email] }
+    gateway.mood = { _ in .good }
+    try world.run(.requeueFollowUp(execution: id), as: .o1)
+    try gateway.advance(.minutes(5))
+    #expect(try world.execution(id).status == .sent)
+    #expect(Set(world.rows.dispatches.map(\.channel)) == [.sms])
+  }
+
   // MARK: Of what is no longer so
 
   @Test func `of a new tier is not sent when the money has gone back, and of two in a night the higher is told`() throws
@@ -252,5 +272,54 @@ import Testing
     try world.run(.paySale(PaySale(sale: more, amountSt: 2_500_000, method: .cash)), as: .s1)
     try gateway.advance(to: day(6))
     #expect(world.rows.dispatches.count == 1)
+  }
+
+  // MARK: By people's word
+
+  @Test func `given up stays given up for who has asked to stop meanwhile`() throws {
+    try world.seedFollowUps([.upsellOpportunity])
+    let w = try world.treated()
+    let customer = try world.customer(of: w)
+    try world.optIn(customer)
+    try world.advance(to: day(14))
+    try world.answerLast(.refused(reason: "no such number"))
+    let id = world.messages(w)[0].id
+    #expect(try world.execution(id).status == .dead)
+    try world.respond(id) { $0.replyText = "ยกเลิกค่ะ " }
+    try world.edit { draft in
+      try draft.update(try draft.execution(id)) { row in
+        row.status = .dead
+        row.executedAt = nil
+      }
+    }
+    try world.run(.requeueFollowUp(execution: id), as: .o1)
+    try world.advance(.minutes(1))
+    #expect(try world.execution(id).lastError == "opt_out")
+    #expect(world.rows.dispatches.count == 1)
+  }
+
+  @Test func `called off by hand stays so, whatever reason was given`() throws {
+    try world.seedFollowUps([.postTreatment])
+    let w = try world.treated()
+    let customer = try world.customer(of: w)
+    try world.run(.cancelFollowUp(execution: world.messages(w)[0].id, reason: "obsolete"), as: .s1)
+    try world.prefer(customer) { $0.doNotContact = true }
+    try world.prefer(customer) { $0.doNotContact = false }
+    #expect(world.messages(w).map(\.status) == [.cancelled])
+  }
+
+  @Test func `has no words that its rule never has a value for`() throws {
+    func path(_ type: FollowUpType, _ conditions: JSON, _ message: String) -> JSON? {
+      var details = FollowUpRuleDetails()
+      (details.name, details.type, details.channels) = ("x", type, [.sms])
+      details.conditions = FollowUpConditions(conditions)
+      details.words = [.en: MessageWords(message: message)]
+      return world.refusal(.createFollowUpRule(details), as: .o1)?.details["path"]
+    }
+    let missed: JSON = ["hoursAfter": 1, "workflowStage": "payment_confirmed"]
+    #expect(path(.appointmentReminder, missed, "{appointmentTime}") == "args.words.en.message")
+    #expect(path(.appointmentReminder, ["hoursBefore": 2], "{appointmentTime}") == nil)
+    #expect(path(.loyaltyReward, ["hoursAfter": 1], "{expiringPoints}") == "args.words.en.message")
+    #expect(path(.loyaltyReward, ["daysBefore": 7], "{expiringPoints}") == nil)
   }
 }

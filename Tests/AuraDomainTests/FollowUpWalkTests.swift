@@ -169,9 +169,11 @@ private struct FollowUpWalk {
     case 7: try world.prefer(customer) { $0.doNotContact = false }
     case 8:
       let wish = pick(BestContactTime.allCases)
+      let channels = [Channel.email, .sms, .whatsapp].shuffled(using: &random)
       let zone = pick(["Asia/Bangkok", "Europe/Berlin", "America/New_York"])
       try world.prefer(customer) {
         $0.bestContactTime = wish
+        $0.channels = channels
         $0.timezone = zone
       }
     case 9, 10:
@@ -221,6 +223,7 @@ private struct FollowUpWalk {
     for dispatch in world.rows.dispatches[seen...] { try check(dispatch) }
     seen = world.rows.dispatches.count
     for execution in world.rows.all(FollowUpExecution.self) { try check(execution) }
+    for (id, taken) in gateway.taken { try demand(taken.count == 1, "\(id) came by \(taken.map(\.channel))") }
     for timer in world.rows.timers.values where timer.kind == .followUp {
       let id = try #require(timer.payload["execution_id"]?.id)
       let execution = try world.execution(id)
@@ -287,6 +290,12 @@ private struct FollowUpWalk {
         if rule.needsConsent {
           advertising += 1
           #expect(preferences.marketingOptIn, "\(rule.name) without consent")
+          let week = world.messages(to: execution.customerID).filter { other in
+            guard other.id != execution.id else { return false }
+            let at = other.status == .sending ? other.updatedAt : other.executedAt
+            return at.map { $0 > world.now - .days(7) } ?? false
+          }
+          #expect(week.count < preferences.maxWeeklyContacts, "\(rule.name) after \(week.count) others")
         }
         let hour = ClinicCalendar(timezone: preferences.timezone).civil(world.now).hour
         #expect((8..<20).contains(hour), "\(rule.name) at \(hour) o'clock")

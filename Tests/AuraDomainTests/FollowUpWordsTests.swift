@@ -42,6 +42,20 @@ import Testing
   }
 }
 
+@Suite struct `An answer to an appointment's old time` {
+  @Test func `that wants another one is the desk's to hear`() throws {
+    let world = World()
+    let gateway = FakeGateway(world)
+    try world.seedFollowUps([.appointmentReminder])
+    let w = try world.scheduled(at: World.start + .days(2))
+    try gateway.advance(to: World.start + .days(1) + .minutes(1))
+    let id = world.messages(w)[0].id
+    try world.run(.schedule(w, at: World.start + .days(4)), as: .s1)
+    try world.respond(id) { $0.replyText = "ขอเลื่อนนัดค่ะ" }
+    #expect(world.tasks(.appointmentReminder, of: w).map(\.description) == ["ขอเลื่อนนัดค่ะ"])
+  }
+}
+
 @Suite struct `What is said of a rule` {
   let world = World()
 

@@ -104,7 +104,7 @@ final class FakeGateway {
 
   let world: World
   var mood: (Dispatch) -> Mood = { _ in .good }
-  /// How often each message was taken: once, whatever was asked.
+  /// Where each message was taken: on one channel, whatever was asked. A channel's gateway knows nothing of another's.
   private(set) var taken: [ID: [Dispatch]] = [:]
   private(set) var reports: [Report] = []
   private var seen = 0
@@ -120,16 +120,19 @@ final class FakeGateway {
       let mood = mood(dispatch)
       switch mood {
       case .good, .silent, .slow:
-        if taken[dispatch.execution] == nil { taken[dispatch.execution] = [dispatch] }
+        if !has(dispatch) { taken[dispatch.execution, default: []].append(dispatch) }
         if mood != .silent { say(dispatch, accepted, after: mood == .good ? .seconds(1) : .seconds(150)) }
       case .busy: say(dispatch, .failed(reason: "503", retryAfter: nil), after: .seconds(2))
       case .gone: break
       case .refusing:
         // One that has it does not refuse it.
-        let isKnown = taken[dispatch.execution] != nil
-        say(dispatch, isKnown ? accepted : .refused(reason: "no such address"), after: .seconds(1))
+        say(dispatch, has(dispatch) ? accepted : .refused(reason: "no such address"), after: .seconds(1))
       }
     }
+  }
+
+  private func has(_ dispatch: Dispatch) -> Bool {
+    taken[dispatch.execution]?.contains { $0.channel == dispatch.channel } ?? false
   }
 
   private func say(_ dispatch: Dispatch, _ result: DispatchReport.Result, after span: Span) {

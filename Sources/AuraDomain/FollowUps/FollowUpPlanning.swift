@@ -260,7 +260,7 @@ extension FollowUpExecution {
     case .skipped: passing = [.optOut, .noConsent, .doNotContact]
     case .pending, .sending, .sent, .delivered, .failed, .dead: return false
     }
-    return attempts == 0 && passing.contains { $0.text == lastError }
+    return attempts == 0 && metadata["by_hand"] != true && passing.contains { $0.text == lastError }
   }
 
   /// With the customer, as far as is known: a gateway that did not answer may have taken it.

@@ -120,7 +120,7 @@ extension Draft {
       switch intent {
       case .stop: try withdrawMarketing(of: execution.customerID, channel: execution.channel.rawValue)
       case .confirm: try confirmAppointment(after, rule)
-      case .move: try askToMove(after, rule, response.replyText ?? "")
+      case .move: try askToMove(after, response.replyText ?? "")
       case .rating: break
       }
     }
@@ -167,8 +167,10 @@ extension Draft {
       staff: [workflow.assignedSalesID, workflow.assignedBeauticianID], roles: .leaders)
   }
 
-  private mutating func askToMove(_ execution: FollowUpExecution, _ rule: FollowUpRule, _ text: String) throws {
-    guard try isMeant(execution, rule), let workflow = try execution.workflowID.flatMap({ try row(Workflow.self, $0) })
+  /// Whoever answers a reminder of an appointment that was moved meanwhile wants that one moved too.
+  private mutating func askToMove(_ execution: FollowUpExecution, _ text: String) throws {
+    guard let workflow = try execution.workflowID.flatMap({ try row(Workflow.self, $0) }), workflow.status == .active,
+      workflow.currentStage == .treatmentScheduled, workflow.checkedInAt == nil
     else { return }
     let key = "followup:\(execution.id):move"
     guard try !hasTask(key) else { return }

@@ -144,6 +144,7 @@ extension Draft {
       row.scheduledAt = now
       row.nextAttemptAt = nil
       row.lastError = nil
+      row.metadata.set("begun", row.isBegun ? true : nil)
       row.metadata.set("failures", nil)
       row.metadata.set("lost", nil)
       row.metadata.set("refused", nil)
@@ -163,6 +164,7 @@ extension Draft {
     if execution.status == .cancelled { return try outcome(execution, ["already": true]) }
     guard execution.isWaiting || execution.status == .dead else { throw execution.invalid("It has left already") }
     try end(execution, .cancelled, reason ?? "by hand")
+    try update(execution) { $0.metadata.set("by_hand", true) }
     return try outcome(execution, ["already": false])
   }
 

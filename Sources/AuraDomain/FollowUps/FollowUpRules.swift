@@ -95,7 +95,7 @@ extension Draft {
     try checkVariants(rule)
     for language in Language.allCases {
       guard let words = MessageWords(rule.template[language.rawValue]) else { continue }
-      _ = try words.variables(of: rule.type, "args.words.\(language.rawValue)")
+      _ = try words.variables(of: rule.type, on: rule.occasion, "args.words.\(language.rawValue)")
     }
   }
 

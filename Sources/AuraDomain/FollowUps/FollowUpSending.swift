@@ -244,7 +244,7 @@ extension FollowUpExecution {
   /// How many leases have ended without a word since then, or since a gateway's last answer.
   var lostReports: Int { metadata["lost"]?.integer ?? 0 }
   /// Whether the gateway of its channel may have it, though nobody has said so.
-  fileprivate var isBegun: Bool { failures > 0 || lostReports > 0 }
+  var isBegun: Bool { failures > 0 || lostReports > 0 || metadata["begun"] == true }
 }
 
 extension FollowUpType {

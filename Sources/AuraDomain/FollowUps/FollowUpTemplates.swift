@@ -97,12 +97,27 @@ enum FollowUpVariable: String, CaseIterable {
       }
     return everywhere + more
   }
+
+  /// Whether there ever is a value for it in a message about this.
+  func isGiven(on occasion: FollowUpOccasionKind) -> Bool {
+    switch self {
+    case .appointmentDate, .appointmentTime: occasion == .appointment
+    case .dueDate: occasion == .proposal
+    case .expiringPoints, .expiryDate: occasion == .pointsExpire
+    case .customerName, .nickname, .clinicName, .portalLink, .optOutLink, .treatmentName, .careLink, .surveyLink,
+      .offerLink, .bookingLink, .amount, .payLink, .availablePoints, .tierName, .bonusPoints:
+      true
+    }
+  }
 }
 
 extension MessageWords {
-  /// The values that the words name, each once. Throws `bad_request` for a name that the type has no value for, and for
-  /// a brace that belongs to none: what is saved can be sent.
-  func variables(of type: FollowUpType, _ path: String) throws(Refusal) -> [String] {
+  /// The values that the words name, each once. Throws `bad_request` for a name that the type has no value for, or the
+  /// occasion where the words are for one only, and for a brace that belongs to none: what is saved can be sent.
+  func variables(
+    of type: FollowUpType, on occasion: FollowUpOccasionKind? = nil, _ path: String
+  ) throws(Refusal) -> [String] {
+    let allowed = FollowUpVariable.of(type).filter { variable in occasion.map(variable.isGiven) ?? true }
     var found: [String] = []
     for (name, text) in [("subject", subject ?? ""), ("message", message)] {
       func refuse(_ problem: String) -> Refusal {
@@ -110,7 +125,7 @@ extension MessageWords {
           .badRequest, "\(path).\(name): \(problem).",
           details: [
             "path": .string("\(path).\(name)"), "problem": .string(problem),
-            "allowed": .array(FollowUpVariable.of(type).map { .word($0) }),
+            "allowed": .array(allowed.map { .word($0) }),
           ])
       }
       for part in Self.parts(text) {
@@ -118,7 +133,7 @@ extension MessageWords {
         case .text(let text):
           if text.contains("{") || text.contains("}") { throw refuse("a brace without its other half") }
         case .variable(let name):
-          guard let known = FollowUpVariable(rawValue: name), FollowUpVariable.of(type).contains(known) else {
+          guard let known = FollowUpVariable(rawValue: name), allowed.contains(known) else {
             throw refuse("there is no {\(name.prefix(40))} in \(type.rawValue)")
           }
           if !found.contains(name) { found.append(name) }

@@ -42,8 +42,8 @@ enum SystemTemplates {
       rule(
         "ไม่มาตามนัด / Missed", .appointmentReminder, .high,
         words: Texts(
-          th: "คุณ{customerName} วันนี้เราไม่ได้พบกันตามนัด{treatmentName} เลือกเวลาใหม่ได้ที่ {bookingLink}",
-          en: "We missed you today, {customerName}. Choose another time for {treatmentName}: {bookingLink}")
+          th: "คุณ{customerName} เราไม่ได้พบกันตามนัด{treatmentName} เลือกเวลาใหม่ได้ที่ {bookingLink}",
+          en: "We missed you, {customerName}. Choose another time for {treatmentName}: {bookingLink}")
       ) {
         $0.hoursAfter = 1
         $0.workflowStage = .paymentConfirmed
