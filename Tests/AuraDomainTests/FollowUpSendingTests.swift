@@ -198,6 +198,18 @@ import Testing
     #expect(try world.execution(id).status == .sent)
   }
 
+  @Test func `has all its tries with the next channel as well`() throws {
+    let id = try due([.email, .sms]) { $0.email = "m@example.org" }
+    for wait in [1, 5, 30] {
+      try world.answerLast(.failed(reason: "503", retryAfter: nil))
+      try world.advance(.minutes(wait))
+    }
+    try world.answerLast(.refused(reason: "no such address"))
+    #expect(world.rows.dispatches.last?.channel == .sms)
+    try world.answerLast(.failed(reason: "503", retryAfter: nil))
+    #expect(try world.execution(id).nextAttemptAt == world.now + .minutes(1))
+  }
+
   @Test func `waits as long as its gateway asks, within a day`() throws {
     let id = try due([.sms])
     try world.answerLast(.failed(reason: "429", retryAfter: .minutes(20)))

@@ -55,6 +55,8 @@ extension Draft {
       row.lastError = "\(row.channel.rawValue): \(reason)"
       row.metadata.set("refused", .array((row.refusedChannels + [row.channel]).map { .word($0) }))
       row.metadata.set("lost", nil)
+      // The next channel's gateway has failed nothing yet.
+      row.metadata.set("failures", nil)
       row.leaseUntil = nil
       row.status = .failed
     }
