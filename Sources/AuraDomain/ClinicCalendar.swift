@@ -134,7 +134,7 @@ struct CalendarMonth: Comparable, Hashable {
 
 private func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
 
-private func floorDivide(_ a: Int, _ b: Int) -> Int { a >= 0 ? a / b : -((b - 1 - a) / b) }
+func floorDivide(_ a: Int, _ b: Int) -> Int { a >= 0 ? a / b : -((b - 1 - a) / b) }
 
 extension Draft {
   func clinic() throws -> Clinic {

@@ -241,6 +241,14 @@ import Testing
     #expect([soon, rule, late].map { world.runs($0).firstIndex(of: "matched") } == [0, 1, 2])
   }
 
+  @Test func `knows an appointment that has begun from one that is to come`() throws {
+    let late = try world.rule(
+      at: .treatmentScheduled, when: .when("hours_to_appointment", "lt", 0), .addTag, ["tag": "late"])
+    _ = try world.scheduled(at: world.now + .minutes(10))
+    _ = try world.scheduled("Nok", phone: "0899999999", beautician: .b2, at: world.now - .minutes(10))
+    #expect(world.runs(late) == ["skipped conditions: hours_to_appointment lt 0", "matched"])
+  }
+
   // MARK: What is refused when it is saved
 
   @Test func `is held to the clinic's rows and the state machine when it is saved`() throws {

@@ -34,7 +34,7 @@ private struct CaseFacts {
     case .openTasks: .integer(try draft.openTasks(of: workflow.id).count)
     case .minutesInStage: .integer(minutes(since: entry.at))
     case .hoursToAppointment:
-      workflow.scheduledStart.map { .integer(($0 - draft.now).milliseconds / 3_600_000) } ?? .absent
+      workflow.scheduledStart.map { .integer(floorDivide(($0 - draft.now).milliseconds, 3_600_000)) } ?? .absent
     case .daysSinceCreated: days(since: workflow.createdAt)
     case .weekday: .integer(try draft.calendar().weekday(draft.now))
     case .hour: .integer(try draft.calendar().civil(draft.now).hour)
