@@ -78,6 +78,9 @@ package struct Gateways: Sendable {
 
   package var isEmpty: Bool { clinics.isEmpty }
 
+  /// The clinics that have an entry of their own.
+  package var codes: Set<String> { Set(clinics.keys).subtracting([Self.everyone]) }
+
   package func route(clinic code: String, channel: Channel) -> Route? {
     if let own = clinics[code]?[channel] { return own }
     return clinics[Self.everyone]?[channel] ?? nil

@@ -60,7 +60,11 @@ package final class Server: Sendable {
       switchboard.publish(batch)
       outbox.follow(batch)
     }
-    let heads = try Self.heads(of: store)
+    let heads = try Self.read(store) { try $0.heads() } ?? [:]
+    // Misspelt, its clinic's messages would go by everyone's gateway, and nobody would know.
+    for code in configuration.gateways.codes.subtracting(try Self.read(store) { try $0.clinicCodes() } ?? []).sorted() {
+      log.warning("no clinic has the code that a gateway is for", metadata: ["code": "\(code)"])
+    }
     let shared = Shared(
       configuration: configuration, store: store, tokens: tokens, signIn: signIn,
       events: GatewayEvents(store: store, gateways: configuration.gateways, clock: configuration.clock),
@@ -152,17 +156,18 @@ package final class Server: Sendable {
     }
   }
 
-  private static func heads(of store: Store) throws -> [ID: Int] {
-    let outcome = Mutex<Result<[ID: Int], StoreFailure>?>(nil)
+  /// Waits for what a reader finds, before anybody else asks.
+  private static func read<T: Sendable>(
+    _ store: Store, _ work: @escaping @Sendable (Reader) throws -> T
+  ) throws -> T? {
+    let outcome = Mutex<Result<T, StoreFailure>?>(nil)
     let done = AuraThreads.Signal()
-    store.read {
-      try $0.heads()
-    } then: { result in
+    store.read(work) { result in
       outcome.withLock { $0 = result }
       done.raise()
     }
     done.wait()
-    return try outcome.withLock { $0 }?.get() ?? [:]
+    return try outcome.withLock { $0 }?.get()
   }
 }
 

@@ -15,6 +15,13 @@ package struct Reader {
   /// The last commit of every clinic that has one.
   package func heads() throws -> [ID: Int] { try ChangeLog.heads(session) }
 
+  /// The codes of all clinics, also of those that rest.
+  package func clinicCodes() throws -> Set<String> {
+    Set(try session.all(Self.codes) { $0.text(0) })
+  }
+
+  private static let codes: SQL = "SELECT clinic_code FROM clinics"
+
   /// Who a user is in a clinic, for a query's rights. Throws `forbidden` when the clinic is not theirs, whether or not
   /// it exists.
   package func actor(user: ID, clinic: ID, reason: String? = nil) throws -> Actor {

@@ -81,6 +81,24 @@ import Testing
     #expect(courier.stop())
   }
 
+  @Test func `ten thousand at once are each reported once, and those without room put off`() throws {
+    let desk = Desk()
+    let courier = try Self.courier(desk)
+    // Nobody listens there: what is begun fails at once.
+    let host = Gateways.Host(name: "127.0.0.1", port: 1, allowsPrivate: true)
+    let webhook = Gateways.Webhook(url: "https://127.0.0.1:1/", host: host, secret: Array(repeating: 7, count: 32))
+    for number in 0..<10_000 {
+      courier.carry(
+        Parcel(dispatch: Parcels.dispatch(number), clinicCode: "BKK01", route: .webhook(webhook)))
+    }
+    let results = desk.wait(for: 10_000)
+    #expect(courier.stop())
+    #expect(results.count == 10_000)
+    let tried = results.count { if case .failed = $0 { true } else { false } }
+    let putOff = results.count { if case .postponed = $0 { true } else { false } }
+    #expect(tried > 0 && tried + putOff == 10_000, "\(tried) tried, \(putOff) put off")
+  }
+
   @Test func `a courier that has stopped leaves messages to their leases`() throws {
     let desk = Desk()
     let courier = try Self.courier(desk)

@@ -193,6 +193,12 @@ async def test_a_clinic_s_own_gateway_comes_before_everyone_s(new_server, author
     others.stop()
 
 
+async def test_a_gateway_for_a_clinic_that_is_not_there_is_told_of_at_the_start(house, receiver):
+    server = house({"sms": receiver.url()}, BKK99={"sms": receiver.url()})
+    told = [line for line in server.log().splitlines() if "no clinic has the code" in line]
+    assert len(told) == 1 and "BKK99" in told[0]
+
+
 async def test_a_gateway_that_is_busy_is_asked_again_when_it_says(house, receiver):
     server = house({"sms": receiver.url("busy")})
     owner, replica = await enter(server)
@@ -331,6 +337,7 @@ async def test_an_event_that_makes_no_sense_is_told_apart_from_those_that_do(hou
     for body in (b"", b"{", b"[]", b"{}", b'{"events":[]}', b'{"events":{}}', b"\xff",
                  json.dumps({"events": [{}] * 101}).encode()):
         assert teller.tell(body=body)[0] == 400, body
+    assert server.http("POST", teller.path, b" " * 65_537, {})[0] == 413
     assert teller.tell({}, path="/api/gateways/fax/events")[0] == 404
     assert teller.tell({}, path="/api/gateways/sms")[0] == 404
     assert teller.tell({}, path="/api/gateways/sms/events/x")[0] == 404
