@@ -141,8 +141,21 @@ extension Arguments {
     details.marketingOptIn = try flag("marketingOptIn")
     details.whatsappOptIn = try flag("whatsappOptIn")
     details.doNotContact = try flag("doNotContact")
+    details.lineUserID = try address("lineUserId")
+    details.whatsappNumber = try address("whatsappNumber")
     details.consent = try consent()
     return details
+  }
+
+  /// An id or a number as a channel's operator writes it: a few plain signs without a space.
+  private mutating func address(_ name: String) throws(Refusal) -> String? {
+    guard let text = try optionalText(name, bytesMax: 64) else { return nil }
+    let isPlain = text.utf8.allSatisfy { byte in
+      (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+        || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) || "+-_.".utf8.contains(byte)
+    }
+    guard isPlain else { throw bad(name, "letters, digits and + - _ . are expected") }
+    return text
   }
 
   mutating func followUpFilter() throws(Refusal) -> FollowUpFilter {

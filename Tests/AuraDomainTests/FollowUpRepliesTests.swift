@@ -215,6 +215,26 @@ import Testing
     #expect(try world.ask(.preferences(customer: customer), as: .b1)["reachable"] == ["sms", "call"])
   }
 
+  @Test func `on LINE is known by the id that staff write down, and customers do not`() throws {
+    try world.seedFollowUps([.postTreatment])
+    let w = try world.treated()
+    let customer = try world.customer(of: w)
+    world.customerID = customer
+    var details = PreferenceDetails()
+    details.lineUserID = "U4af4980629"
+    #expect(world.refusal(.updatePreferences(details), as: .customer)?.code == .forbidden)
+    try world.prefer(customer) { $0.lineUserID = "U4af4980629" }
+    let seq = world.seq
+    try world.prefer(customer) { $0.lineUserID = "U4af4980629" }
+    #expect(world.seq == seq)
+    let known = try world.ask(.preferences(customer: customer), as: .s1)
+    #expect(known["lineUserId"] == "U4af4980629")
+    #expect(known["reachable"] == ["sms", "line", "call"])
+    try world.advance(.days(1))
+    #expect(world.rows.dispatches.map(\.address) == ["U4af4980629"])
+    #expect(world.rows.dispatches.map(\.channel) == [.line])
+  }
+
   @Test func `is nobody else's`() throws {
     let w = try world.lead()
     let other = try world.lead("Nok", phone: "089 999 9999")

@@ -214,6 +214,7 @@ import Testing
     ("updateFollowUpRule", #"{"ruleId":"\#(w)","variants":[{"name":"A"}]}"#, "args.variants[0].weight"),
     ("updateFollowUpTemplate", #"{"templateId":"\#(w)","language":"en"}"#, "args.language"),
     ("updatePreferences", #"{"bestContactTime":"night"}"#, "args.bestContactTime"),
+    ("updatePreferences", #"{"lineUserId":"U1\r\nX: y"}"#, "args.lineUserId"),
     ("updateLoyaltySettings", #"{"earnRateSt":0}"#, "args.earnRateSt"),
     ("updateLoyaltySettings", #"{"couponBillMaxBp":10001}"#, "args.couponBillMaxBp"),
     ("updateLoyaltySettings", #"{"tierBasis":"luck"}"#, "args.tierBasis"),

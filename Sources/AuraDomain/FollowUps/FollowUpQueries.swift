@@ -138,7 +138,8 @@ struct FollowUpReading {
       "bestContactTime": .string(row.bestContactTime), "timezone": .string(row.timezone),
       "contentStyle": .string(row.contentStyle), "maxWeeklyContacts": .integer(row.maxWeeklyContacts),
       "maxMonthlyContacts": .integer(row.maxMonthlyContacts), "marketingOptIn": .bool(row.marketingOptIn),
-      "doNotContact": .bool(row.doNotContact),
+      "doNotContact": .bool(row.doNotContact), "lineUserId": customer.metadata["lineUserId"] ?? .null,
+      "whatsappNumber": customer.metadata["whatsappNumber"] ?? .null,
       "consents": .object(
         JSONObject(
           (row.consents.object?.members ?? []).map { member in

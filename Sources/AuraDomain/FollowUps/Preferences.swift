@@ -12,6 +12,10 @@ package struct PreferenceDetails: Sendable, Equatable {
   package var marketingOptIn: Bool?
   package var whatsappOptIn: Bool?
   package var doNotContact: Bool?
+  /// The id that LINE has given the customer for the clinic's account.
+  package var lineUserID: String?
+  /// Where it is not the phone's.
+  package var whatsappNumber: String?
   /// What was read and agreed to, and how; needed for whatever is agreed to.
   package var consent: ConsentGiven?
 
@@ -28,6 +32,7 @@ extension Draft {
         .badRequest, "There is no such time zone.",
         details: ["path": "args.timezone", "problem": "a name such as Asia/Bangkok is expected"])
     }
+    try setAddresses(of: customer, details)
     var current = try preferences(of: customer.id) ?? addPreferences(of: customer.id)
     current = try update(current) { row in
       if let channels = details.channels { row.preferredChannels = .array(channels.map { .word($0) }) }
@@ -61,6 +66,20 @@ extension Draft {
       "customerId": .id(customer.id), "marketingOptIn": .bool(after.marketingOptIn),
       "doNotContact": .bool(after.doNotContact), "version": .integer(after.version),
     ]
+  }
+
+  /// Staff's to write down: whoever could name another's address would have that one written to.
+  private mutating func setAddresses(of customer: Customer, _ details: PreferenceDetails) throws {
+    if details.lineUserID == nil && details.whatsappNumber == nil { return }
+    guard actor.kind != .customer else {
+      throw Refusal(
+        .forbidden, "The clinic writes this down.",
+        details: ["deed": .word(Deed.updatePreferences), "needs": "staff"])
+    }
+    try update(customer) { row in
+      if let id = details.lineUserID { row.metadata.set("lineUserId", .string(id)) }
+      if let number = details.whatsappNumber { row.metadata.set("whatsappNumber", .string(number)) }
+    }
   }
 
   private mutating func addPreferences(of customer: ID) throws -> CustomerPreferences {
