@@ -62,6 +62,8 @@ struct MailMessage: Equatable {
       guard Self.isPlainLink(link) else { throw .optOutLink }
       // On the line of its name, however long: some readers take a first line without content for none.
       lines.append("List-Unsubscribe: <\(link)>")
+      // RFC 8058: a POST there is enough, and nothing less is.
+      lines.append("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
     }
     lines += ["", Self.wrapped(Self.networkText(dispatch.text)), ""]
     bytes = Array(lines.joined(separator: "\r\n").utf8)

@@ -40,6 +40,22 @@ extension Draft {
       workflow, ["existing": false, "duplicates": near, "customerCode": .string(customer.customerCode)])
   }
 
+  /// A new case of a customer who has none that is open, with who looked after them last.
+  mutating func openLeadAgain(of id: ID) throws -> Workflow {
+    let customer = try customer(id)
+    var workflow = Workflow()
+    workflow.id = newID()
+    workflow.clinicID = clinicID
+    workflow.customerID = id
+    if let usual = customer.assignedSalesID, try row(StaffMember.self, usual)?.isActive == true {
+      workflow.assignedSalesID = usual
+    }
+    workflow.stageEnteredAt = now
+    insert(workflow)
+    try announceCase(workflow, ActionRecord(.initialize), customer)
+    return workflow
+  }
+
   private mutating func announceCase(_ workflow: Workflow, _ record: ActionRecord, _ customer: Customer) throws {
     try writeAction(record, workflow, from: nil)
     try emit(

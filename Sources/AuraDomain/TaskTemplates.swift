@@ -69,7 +69,7 @@ package struct Texts: Equatable, Sendable {
   package var th: String
   package var en: String
 
-  subscript(language: Language) -> String {
+  package subscript(language: Language) -> String {
     switch language {
     case .th: th
     case .en: en

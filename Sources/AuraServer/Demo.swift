@@ -44,15 +44,18 @@ package struct Demo: Sendable {
 
   /// Makes what is missing of the demo in a data folder that no hub has open.
   ///
+  /// - Parameter address: the hub's own, `http://…`, where it is known: the links in a new demo's messages lead there.
   /// - Returns: whether the owner's password is `password`; a demo that was made with another keeps its own.
-  package static func prepare(directory: String, password: String, now: Instant = .systemNow) throws -> Bool {
+  package static func prepare(
+    directory: String, password: String, address: String? = nil, now: Instant = .systemNow
+  ) throws -> Bool {
     // A new one's history has its timers; those of one that was served belong to its hub.
     let isNew = !Store.holdsDatabase(directory)
     let store = try DirectStore(directory: directory, now: now, firesTimers: isNew)
     defer { store.close() }
     let demo = Demo(store: store, now: now)
     let owner = try store.read { try Accounts.user($0.session, email: logins[0].email) }
-    if owner == nil { try demo.open(password: password) }
+    if owner == nil { try demo.open(password: password, address: address) }
     if try !demo.isComplete() { try demo.fill() }
     guard let hash = owner?.passwordHash else { return true }
     return Sodium.isPassword(password, of: hash)
@@ -64,7 +67,7 @@ package struct Demo: Sendable {
   }
 
   /// The clinic, its people and treatments: one commit, all or nothing.
-  private func open(password: String) throws {
+  private func open(password: String, address: String?) throws {
     guard let hash = Passwords.hash(password) else { throw DirectStore.Busy() }
     store.setClock(now - .hours(3))
     defer { store.setClock(now) }
@@ -105,7 +108,10 @@ package struct Demo: Sendable {
         // Without a gateway, what is to be said becomes a call. Reminders would make some at once.
         try draft.seedFollowUps(FollowUpType.allCases.filter { $0 != .appointmentReminder }, lastly: .call)
         guard let made = try draft.row(Clinic.self, clinicID) else { return }
-        try draft.update(made) { $0.settings.set("follow_up", ["base_url": "https://bkk01.aura.example"]) }
+        let pages = (address ?? "https://bkk01.aura.example") + MessagePages.path.dropLast()
+        try draft.update(made) { clinic in
+          clinic.settings.set("follow_up", ["base_url": .string(pages), "contact_phone": "02 000 0000"])
+        }
       }
     }
     log.info("the demo clinic is made", metadata: ["clinic": "\(Self.clinicCode)"])

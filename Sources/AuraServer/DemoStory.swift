@@ -130,7 +130,14 @@ extension CustomerDetails {
 /// What the demo clinic offers.
 enum DemoTreatments {
   static let all: [Treatment] = [
-    make("Hydra Facial", "ไฮดราเฟเชียล", "facial", minutes: 60, baht: 5_000),
+    make("Hydra Facial", "ไฮดราเฟเชียล", "facial", minutes: 60, baht: 5_000).with(
+      aftercare: Texts(
+        th: "คืนนี้ล้างหน้าด้วยน้ำสะอาด งดสครับ 3 วัน\nทากันแดด SPF 50 ทุกเช้า\nแดงเล็กน้อยในวันแรกเป็นเรื่องปกติ",
+        en: """
+          Tonight, wash with clear water only; no scrub for 3 days.
+          Sunscreen SPF 50 every morning.
+          A little redness on the first day is normal.
+          """)),
     make("Acne Clear", "เคลียร์สิว", "facial", minutes: 45, baht: 1_800, rebookDays: 14),
     make("Pico Laser", "พิโคเลเซอร์", "laser", minutes: 45, baht: 12_000, rebookDays: 30, consent: true, skill: "laser"),
     make("Laser Hair Removal", "เลเซอร์กำจัดขน", "laser", minutes: 30, baht: 2_500, rebookDays: 30, skill: "laser"),
@@ -150,6 +157,14 @@ enum DemoTreatments {
     treatment.requiresConsent = consent
     treatment.requiredSkill = skill
     treatment.rebookAfterDays = rebookDays
+    return treatment
+  }
+}
+
+extension Treatment {
+  fileprivate func with(aftercare: Texts) -> Treatment {
+    var treatment = self
+    treatment.aftercare = ["th": .string(aftercare.th), "en": .string(aftercare.en)]
     return treatment
   }
 }

@@ -13,6 +13,7 @@ struct Shared: Sendable {
   var tokens: Tokens
   var signIn: SignIn
   var events: GatewayEvents
+  var pages: MessagePages
   var presence: PresenceBoard
   let guesses = GuessGate()
   var version: String

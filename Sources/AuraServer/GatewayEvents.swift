@@ -187,7 +187,7 @@ private final class Tally: Sendable {
 
 extension String {
   /// As many whole characters from the beginning as fit.
-  fileprivate func cut(bytesMax: Int) -> String {
+  func cut(bytesMax: Int) -> String {
     guard utf8.count > bytesMax else { return self }
     var kept = ""
     var count = 0

@@ -14,6 +14,7 @@ extension Gateway {
     }
     if request.path.hasPrefix(SignIn.path) { return shared.signIn.handle(request, respond) }
     if request.path.hasPrefix(GatewayEvents.path) { return shared.events.handle(request, respond) }
+    if request.path.hasPrefix(MessagePages.path) { return shared.pages.handle(request, respond) }
     respond.respond(HTTPResponse(status: 404, json: Array(#"{"error":"no such route"}"#.utf8)))
   }
 }

@@ -68,7 +68,8 @@ package final class Server: Sendable {
     let shared = Shared(
       configuration: configuration, store: store, tokens: tokens, signIn: signIn,
       events: GatewayEvents(store: store, gateways: configuration.gateways, clock: configuration.clock),
-      presence: presence, version: Self.version, post: { loop, work in switchboard.post(loop, work) },
+      pages: MessagePages(store: store, clock: configuration.clock), presence: presence, version: Self.version,
+      post: { loop, work in switchboard.post(loop, work) },
       takePublished: { loop in switchboard.take(loop) })
 
     var transportConfiguration = TransportConfiguration()
@@ -83,7 +84,7 @@ package final class Server: Sendable {
     ]
     transportConfiguration.allowedOrigins = configuration.allowedOrigins
     transportConfiguration.trustedProxies = configuration.trustedProxies
-    transportConfiguration.dynamicPaths = ["/api/", "/healthz"]
+    transportConfiguration.dynamicPaths = ["/api/", "/healthz", MessagePages.path]
     transportConfiguration.echoes = configuration.echoes
     transportConfiguration.limits.connectionsMax = configuration.connectionsMax
     // What is posted is bounded by what asks for it; a completion that were dropped would leave a client waiting.

@@ -69,6 +69,16 @@ package struct Reader {
     }
   }
 
+  /// The active clinic that a message is of: asked for one after the other, since its id alone is in no index.
+  package func clinic(ofMessage id: ID) throws -> ID? {
+    try session.first(Self.clinicOfMessage, .id(id)) { $0.id(0) } ?? nil
+  }
+
+  private static let clinicOfMessage: SQL = """
+    SELECT c.id FROM clinics c CROSS JOIN followup_executions e ON e.clinic_id = c.id AND e.id = $1
+    WHERE c.is_active = 1
+    """
+
   package func clinicRows(_ clinic: ID) -> any ClinicRows { StoredRows(session: session, clinicID: clinic) }
 
   /// Who a user is and where, and whether the session is one that still counts.

@@ -116,6 +116,8 @@ extension Arguments {
     settings.quietTo = try optionalInteger("quietTo", in: 0...23)
     settings.proposalDueDays = try optionalInteger("proposalDueDays", in: 1...90)
     settings.baseURL = try optionalText("baseUrl", bytesMax: 300)
+    settings.contactPhone = try optionalText("contactPhone", bytesMax: Size.word)
+    settings.contactLine = try optionalText("contactLine", bytesMax: Size.word)
     return settings
   }
 

@@ -54,7 +54,11 @@ struct Serve: ParsableCommand {
     limits.apply(to: &configuration)
 
     let password = demoPassword ?? Demo.password
-    let isPassword = demo ? try explaining { try Demo.prepare(directory: folder.data, password: password) } : false
+    // A port that the system chooses is not known yet.
+    let address = configuration.port == 0 ? nil : listening.url(port: configuration.port)
+    let isPassword =
+      demo
+      ? try explaining { try Demo.prepare(directory: folder.data, password: password, address: address) } : false
     let server = try explaining {
       try Server(configuration) { sentence in
         FileHandle.standardError.write(Data("aura: \(sentence)\n".utf8))

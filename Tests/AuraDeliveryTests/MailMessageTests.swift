@@ -34,6 +34,7 @@ import Testing
         Content-Language: en\r
         Auto-Submitted: auto-generated\r
         List-Unsubscribe: <https://clinic.example/out?t=1>\r
+        List-Unsubscribe-Post: List-Unsubscribe=One-Click\r
         \r
         SGVsbG8NCuC4meC4seC4lOC4guC4reC4h+C4hOC4uOC4k+C4nuC4o+C4uOC5iOC4h+C4meC4teC5\r
         iSAxMTowMCDguJku\r

@@ -103,7 +103,7 @@ import Testing
     ("updateFollowUpTemplate", #"{"templateId":"\#(w)","name":"t","subject":"s","message":"m","category":"c"}"#),
     (
       "updateFollowUpSettings",
-      #"{"quietFrom":21,"quietTo":7,"proposalDueDays":5,"baseUrl":"https://c1.example"}"#
+      #"{"quietFrom":21,"quietTo":7,"proposalDueDays":5,"baseUrl":"https://c1.example","contactPhone":"021234567","contactLine":"@c1"}"#
     ),
     ("cancelFollowUp", #"{"executionId":"\#(w)","reason":"r"}"#),
     ("requeueFollowUp", #"{"executionId":"\#(w)"}"#),

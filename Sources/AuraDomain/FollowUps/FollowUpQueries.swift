@@ -46,6 +46,7 @@ struct FollowUpReading {
       "settings": [
         "quietFrom": .integer(settings.quietFrom), "quietTo": .integer(settings.quietTo),
         "proposalDueDays": .integer(settings.proposalDueDays), "baseUrl": .text(settings.baseURL),
+        "contactPhone": .text(settings.contactPhone), "contactLine": .text(settings.contactLine),
       ],
     ]
   }

@@ -8,6 +8,8 @@ package struct FollowUpResponse: Sendable, Equatable {
   package var delivered = false
   package var replyText: String?
   package var sentiment: Sentiment?
+  /// What was asked for on a page of its links; the clinic's own staff has commands for that.
+  package var request: MessagePageRequest?
 
   package init(execution: ID) { self.execution = execution }
 }
@@ -106,7 +108,15 @@ extension Draft {
     case .sent, .delivered, .skipped, .cancelled: break
     }
     let before = execution.response
-    let intents = response.replyText.map { ReplyIntent.of($0, to: rule.occasion, rule.type) } ?? []
+    var response = response
+    var intents = response.replyText.map { ReplyIntent.of($0, to: rule.occasion, rule.type) } ?? []
+    if case .rate(let rating, let comment) = response.request {
+      let text = comment.map { "\(rating) \($0)" } ?? String(rating)
+      // The same form sent twice is one answer.
+      if before["rating"] == .integer(rating), before["reply_text"] == .string(text) { return try outcome(execution) }
+      response.replyText = text
+      intents = [.rating(rating)]
+    }
     var sentiment = response.sentiment
     for case .rating(let rating) in intents where sentiment == nil {
       sentiment = rating >= 4 ? .positive : rating <= 2 ? .negative : .neutral
@@ -116,6 +126,7 @@ extension Draft {
       if row.status == .sent { row.status = .delivered }
     }
     try keepInJourney(response, after, before)
+    if let request = response.request { try carryOut(request, after) }
     for intent in intents {
       switch intent {
       case .stop: try withdrawMarketing(of: execution.customerID, channel: execution.channel.rawValue)
@@ -227,14 +238,14 @@ extension Draft {
     }
   }
 
-  private func hasTask(_ key: String) throws -> Bool {
+  func hasTask(_ key: String) throws -> Bool {
     try !rows(
       Task.self, Selection(.equal("dedupe_key", .text(key)), .oneOf("status", Load.openStatus), limit: 1)
     ).isEmpty
   }
 
   /// The case that the message was about or, where that is over, another that is open: a task belongs to one.
-  private func answeredCase(_ execution: FollowUpExecution) throws -> Workflow? {
+  func answeredCase(_ execution: FollowUpExecution) throws -> Workflow? {
     let own = try execution.workflowID.flatMap { try row(Workflow.self, $0) }
     return own?.status == .active ? own : try openCase(of: execution.customerID)
   }

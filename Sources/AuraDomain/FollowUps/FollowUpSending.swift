@@ -180,7 +180,7 @@ extension Draft {
         leaseUntil: leaseUntil, address: address.address, language: message.language, text: message.words.message)
       dispatch.subject = message.words.subject
       dispatch.approvedTemplate = address.channel == .whatsapp ? rule.approvedTemplate : nil
-      dispatch.optOutLink = rule.needsConsent ? try page("stop", of: after.id) : nil
+      dispatch.optOutLink = rule.needsConsent ? try link(to: .stop, of: after.id) : nil
       planTimer(after, at: leaseUntil)
       self.dispatch(dispatch)
     }

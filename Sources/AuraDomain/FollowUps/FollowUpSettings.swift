@@ -8,6 +8,9 @@ struct FollowUpSettings: Equatable {
   var proposalDueDays = 7
   /// Where the clinic's pages for customers are, without a slash at the end; without it messages with links are skipped.
   var baseURL: String?
+  /// What the pages behind those links say of how to reach the clinic: a phone number, the name of a LINE account.
+  var contactPhone: String?
+  var contactLine: String?
 
   init() {}
 
@@ -17,6 +20,8 @@ struct FollowUpSettings: Equatable {
     if quietTo >= quietFrom { (quietFrom, quietTo) = (20, 8) }
     if let days = json?["proposal_due_days"]?.integer, (1...90).contains(days) { proposalDueDays = days }
     if let base = json?["base_url"]?.string, !base.isEmpty { baseURL = base }
+    contactPhone = json?["contact_phone"]?.string
+    contactLine = json?["contact_line"]?.string
   }
 }
 
@@ -27,6 +32,9 @@ package struct FollowUpSettingsDetails: Sendable, Equatable {
   package var proposalDueDays: Int?
   /// `https://…`, without a slash at the end.
   package var baseURL: String?
+  package var contactPhone: String?
+  /// `@clinic`
+  package var contactLine: String?
 
   package init() {}
 }
@@ -51,22 +59,45 @@ extension Draft {
         details: ["path": "args.baseUrl", "problem": "https://… or http://… is expected"])
     }
     let days = details.proposalDueDays ?? before.proposalDueDays
+    let phone = details.contactPhone ?? before.contactPhone
+    let line = details.contactLine ?? before.contactLine
+    if let phone, PhoneNumber.normalised(phone) == nil {
+      throw Refusal(
+        .badRequest, "This is no phone number.",
+        details: ["path": "args.contactPhone", "problem": "6 … 15 digits are expected"])
+    }
+    if let line, !line.isLineName {
+      throw Refusal(
+        .badRequest, "This is no name of a LINE account.",
+        details: ["path": "args.contactLine", "problem": "@ and letters, digits, dots, hyphens are expected"])
+    }
     let clinic = try update(try clinic()) { row in
       var settings = row.settings["follow_up"] ?? .emptyObject
       settings.set("quiet_from", .integer(from))
       settings.set("quiet_to", .integer(to))
       settings.set("proposal_due_days", .integer(days))
       settings.set("base_url", base.map(JSON.string))
+      settings.set("contact_phone", phone.map(JSON.string))
+      settings.set("contact_line", line.map(JSON.string))
       row.settings.set("follow_up", settings)
     }
     return [
       "quietFrom": .integer(from), "quietTo": .integer(to), "proposalDueDays": .integer(days), "baseUrl": .text(base),
-      "version": .integer(clinic.version),
+      "contactPhone": .text(phone), "contactLine": .text(line), "version": .integer(clinic.version),
     ]
   }
 }
 
 extension String {
+  /// `@aura.clinic`
+  fileprivate var isLineName: Bool {
+    first == "@" && (2...40).contains(utf8.count)
+      && dropFirst().unicodeScalars.allSatisfy {
+        $0.isASCII
+          && ($0.properties.isAlphabetic || $0.properties.numericType != nil || "._-".unicodeScalars.contains($0))
+      }
+  }
+
   /// `http://` or `https://` and a host, nothing that would end it in the middle of a message.
   fileprivate var isWebAddress: Bool {
     guard let scheme = ["https://", "http://"].first(where: hasPrefix) else { return false }

@@ -94,26 +94,26 @@ extension Draft {
   }
 
   private func link(_ variable: FollowUpVariable, _ subject: FollowUpSubject) throws -> String? {
-    let name: String
+    let page: MessagePage
     switch variable {
-    case .careLink: name = "care"
-    case .surveyLink: name = "survey"
-    case .offerLink: name = "offer"
-    case .bookingLink: name = "book"
-    case .payLink: name = "pay"
-    case .optOutLink: name = "stop"
-    case .portalLink: name = "portal"
+    case .careLink: page = .care
+    case .surveyLink: page = .survey
+    case .offerLink: page = .offer
+    case .bookingLink: page = .book
+    case .payLink: page = .pay
+    case .optOutLink: page = .stop
+    case .portalLink: page = .portal
     case .customerName, .nickname, .clinicName, .treatmentName, .appointmentDate, .appointmentTime, .amount, .dueDate,
       .expiringPoints, .expiryDate, .availablePoints, .tierName, .bonusPoints:
       return nil
     }
-    return try page(name, of: subject.execution)
+    return try link(to: page, of: subject.execution)
   }
 
   /// `<base>/<page>/<execution>`: the page knows whose it is, and that the link was followed. `nil` where the clinic has
   /// not said where its pages are.
-  func page(_ name: String, of execution: ID?) throws -> String? {
-    try followUpSettings().baseURL.map { "\($0)/\(name)/\(execution?.description ?? "…")" }
+  func link(to page: MessagePage, of execution: ID?) throws -> String? {
+    try followUpSettings().baseURL.map { "\($0)/\(page.rawValue)/\(execution?.description ?? "…")" }
   }
 
   /// What of a customer's points ends on the day of `moment`.

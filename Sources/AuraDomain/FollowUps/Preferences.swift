@@ -103,7 +103,7 @@ extension Draft {
 
   /// Writes down what a customer agrees to or no longer agrees to. The same once more changes nothing, but for the
   /// version that is agreed to.
-  private mutating func keepConsent(
+  mutating func keepConsent(
     _ purpose: ConsentPurpose, _ given: Bool, of customer: ID, version: String?, channel: String
   ) throws {
     let before = try preferences(of: customer) ?? addPreferences(of: customer)
