@@ -143,7 +143,7 @@ private struct Body {
     case .stop: stop()
     case .offer, .book, .pay, .portal:
       quote()
-      html += "<p>\(text(words.lead(view.page)))</p>"
+      if !view.isCallAsked { html += "<p>\(text(words.lead(view.page)))</p>" }
       call()
     }
   }
@@ -167,14 +167,11 @@ private struct Body {
   }
 
   private mutating func care() {
-    let notes = view.aftercare?[words.language] ?? ""
-    if notes.isEmpty {
-      html += "<h2>\(text(words.generalCareIntro))</h2><ul class=\"advice\">"
-      for line in words.generalCare { html += "<li>\(text(line))</li>" }
-      html += "</ul>"
-    } else {
-      html += "<div class=\"notes\">\(text(notes))</div>"
-    }
+    let notes = (view.aftercare?[words.language] ?? "").split(whereSeparator: \.isNewline).map(String.init)
+    if notes.isEmpty { html += "<h2>\(text(words.generalCareIntro))</h2>" }
+    html += "<ul class=\"advice\">"
+    for line in notes.isEmpty ? words.generalCare : notes { html += "<li>\(text(line))</li>" }
+    html += "</ul>"
     html += "<p class=\"worry\">\(text(words.worry))</p>"
     call()
   }

@@ -23,9 +23,8 @@ enum MessagePageStyle {
     h2{margin:1.5rem 0 .5rem;font-size:1.0625rem;line-height:1.4}
     p{margin:0 0 1rem}
     .quiet{color:var(--soft);font-size:1rem}
-    .notes{white-space:pre-line;margin-bottom:1rem}
     .advice{margin:0 0 1rem;padding-left:1.25rem}
-    .advice li+li{margin-top:.25rem}
+    .advice li+li{margin-top:.375rem}
     .worry{padding-left:.875rem;border-left:3px solid var(--rose)}
     figure{margin:0 0 1.25rem;padding:.875rem 1rem;background:var(--paper);border:1px solid var(--line);border-radius:10px}
     figcaption{color:var(--soft);font-size:.9375rem}
@@ -33,7 +32,9 @@ enum MessagePageStyle {
     form{margin:1.5rem 0 0}
     form h2{margin-top:0}
     fieldset{margin:0 0 1.25rem;padding:0;border:0;min-width:0}
-    legend,form>label{display:block;margin-bottom:.5rem;padding:0;font-weight:600}
+    legend,form>label{display:block;margin-bottom:.5rem;padding:0}
+    legend{font-weight:650}
+    form>label{color:var(--soft);font-size:1rem}
     .marks{display:grid;gap:.5rem}
     .marks label{display:block;position:relative}
     .marks input{position:absolute;top:50%;left:1rem;width:1.25rem;height:1.25rem;margin:-.625rem 0 0;accent-color:var(--teal)}

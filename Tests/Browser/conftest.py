@@ -88,8 +88,9 @@ def open_page(browser, hub):
 def complain(complaints, message):
     if message.type != "error":
         return
-    # Nobody signed in yet, a wrong password, a hub that is away: the browser logs them, the pages expect them.
-    if re.search(r"status of 401|net::ERR_|WebSocket connection to", message.text):
+    # Nobody signed in yet, a wrong password, a form that lacks something, a hub that is away: the browser logs them, the
+    # pages expect them.
+    if re.search(r"status of 4(01|22)|net::ERR_|WebSocket connection to", message.text):
         return
     complaints.append(f"console: {message.text}")
 

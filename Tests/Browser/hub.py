@@ -98,7 +98,7 @@ class Script:
             if answer.get("re") == self._id:
                 return answer
 
-    def command(self, name: str, **args) -> dict:
+    def command(self, name: str, /, **args) -> dict:
         key = str(uuid.uuid4())
         while True:
             answer = self._ask({"type": "command", "key": key, "clinic": self._clinic, "name": name, "args": args})

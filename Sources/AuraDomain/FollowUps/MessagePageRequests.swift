@@ -51,7 +51,7 @@ extension Draft {
     }
     try keepConsent(.marketing, true, of: execution.customerID, version: version.string, channel: "link")
     if try preferences(of: execution.customerID)?.doNotContact == false {
-      try planWithConsent(of: execution.customerID)
+      try planStillToCome(for: execution.customerID) { $0.needsConsent }
     }
   }
 
