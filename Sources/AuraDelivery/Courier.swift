@@ -35,6 +35,7 @@ package final class Courier: Sendable {
   private let clock: @Sendable () -> Instant
   private let report: Report
   private let log: @Sendable (String) -> Void
+  private let recalled = Recalled()
   private let webhooks: Lane
   private let mail = Mutex(MailLanes())
 
@@ -52,7 +53,13 @@ package final class Courier: Sendable {
     report: @escaping Report, log: @escaping @Sendable (String) -> Void
   ) throws(CourierFailure) {
     (self.limits, self.clock, self.report, self.log) = (limits, clock, report, log)
-    webhooks = try Lane(name: "aura.courier", limits: limits, clock: clock, report: report, log: log)
+    webhooks = try Lane(
+      name: "aura.courier", limits: limits, recalled: recalled, clock: clock, report: report, log: log)
+  }
+
+  /// Keeps back what has not begun to leave, also what is only handed over after this.
+  package func keepBack(_ recalls: [Recall]) {
+    if !recalls.isEmpty { recalled.add(recalls, now: clock()) }
   }
 
   /// Takes a message to be carried and returns at once. One for which there is no room is reported as postponed; when the
@@ -72,7 +79,8 @@ package final class Courier: Sendable {
       var lane = mail.lanes.isEmpty ? nil : mail.lanes[mail.byHost.count % mail.lanes.count]
       if mail.lanes.count < limits.mailLanesMax {
         lane = try? Lane(
-          name: "aura.mail-\(mail.lanes.count)", limits: limits, clock: clock, report: report, log: log)
+          name: "aura.mail-\(mail.lanes.count)", limits: limits, recalled: recalled, clock: clock, report: report,
+          log: log)
         if let lane { mail.lanes.append(lane) }
       }
       mail.byHost[relay.host] = lane
@@ -106,14 +114,15 @@ private final class Lane: Sendable {
   private let thread: OwnedThread
 
   init(
-    name: String, limits: Courier.Limits, clock: @escaping @Sendable () -> Instant, report: @escaping Courier.Report,
-    log: @escaping @Sendable (String) -> Void
+    name: String, limits: Courier.Limits, recalled: Recalled, clock: @escaping @Sendable () -> Instant,
+    report: @escaping Courier.Report, log: @escaping @Sendable (String) -> Void
   ) throws(CourierFailure) {
     let bell = try Bell()
     let mailbox = Mailbox<Parcel>(capacity: limits.waitingMax) { bell.ring() }
     self.mailbox = mailbox
     thread = OwnedThread(name: name) { [sockets] in
-      let round = CourierRound(limits: limits, sockets: sockets, clock: clock, report: report, log: log)
+      let round = CourierRound(
+        limits: limits, sockets: sockets, recalled: recalled, clock: clock, report: report, log: log)
       round?.run(mailbox, bell)
       if round == nil {
         mailbox.close()
@@ -131,6 +140,27 @@ private final class Lane: Sendable {
 
   /// Ends the waiting of a thread that waits for a mail server.
   func cutOff() { sockets.shutDownAll() }
+}
+
+/// The tries that are not wanted any more, until their leases are over.
+final class Recalled: Sendable {
+  private struct Try: Hashable {
+    var execution: ID
+    var attempt: Int
+  }
+
+  private let tries = Mutex<[Try: Instant]>([:])
+
+  func add(_ recalls: [Recall], now: Instant) {
+    tries.withLock { tries in
+      tries = tries.filter { $0.value > now }
+      for recall in recalls { tries[Try(execution: recall.execution, attempt: recall.attempt)] = recall.leaseUntil }
+    }
+  }
+
+  func contains(_ dispatch: Dispatch) -> Bool {
+    tries.withLock { $0[Try(execution: dispatch.execution, attempt: dispatch.attempt)] != nil }
+  }
 }
 
 /// A moment that several waits have in common.

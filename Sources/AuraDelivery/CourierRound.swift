@@ -6,6 +6,7 @@ import Glibc
 final class CourierRound {
   private let limits: Courier.Limits
   private let clock: @Sendable () -> Instant
+  private let recalled: Recalled
   private let report: Courier.Report
   private let log: @Sendable (String) -> Void
   private let multi: CurlMulti
@@ -34,12 +35,12 @@ final class CourierRound {
   private static let idleMilliseconds = 60_000
 
   init?(
-    limits: Courier.Limits, sockets: OpenSockets, clock: @escaping @Sendable () -> Instant,
+    limits: Courier.Limits, sockets: OpenSockets, recalled: Recalled, clock: @escaping @Sendable () -> Instant,
     report: @escaping Courier.Report, log: @escaping @Sendable (String) -> Void
   ) {
     guard let multi = CurlMulti(connectionsMax: limits.runningMax, sockets: sockets) else { return nil }
     self.multi = multi
-    (self.limits, self.clock, self.report, self.log) = (limits, clock, report, log)
+    (self.limits, self.recalled, self.clock, self.report, self.log) = (limits, recalled, clock, report, log)
     queue = CourierQueue(limits)
   }
 
@@ -92,6 +93,10 @@ final class CourierRound {
     let dispatch = parcel.dispatch
     let now = clock()
     let left = dispatch.leaseUntil - limits.reportTime - now
+    if recalled.contains(dispatch) {
+      queue.ended(host)
+      return tell(dispatch, .postponed(reason: "no longer wanted", wait: .seconds(0)))
+    }
     // Whose lease ends is dispatched again: begun now, it might run twice at once.
     guard left >= limits.reportTime else { return giveUp(dispatch, host, .overloaded(dispatch)) }
     let total = min(left, limits.totalTime)

@@ -33,7 +33,9 @@ extension DispatchReport.Result {
     case 200..<300, 409: self = .accepted(providerMessageID: Self.messageID(in: ending.body))
     case 300..<400:
       self = .refused(reason: "the gateway redirects (\(ending.status)); redirects are not followed")
-    case 408, 425, 429, 500...:
+    // Who is not let in has the wrong secret, on one side or the other: the operator's to mend, and no word about the
+    // customer's address.
+    case 401, 403, 407, 408, 425, 429, 500...:
       self = .failed(
         reason: "the gateway answers \(ending.status)", retryAfter: Self.retryAfter(ending.retryAfterSeconds))
     case 400..<500: self = .refused(reason: "the gateway answers \(ending.status)")
@@ -49,6 +51,9 @@ extension DispatchReport.Result {
       return
     }
     switch ending.status {
+    // Nobody is let in without the right password (RFC 4954, 6): the operator's to mend.
+    case 530, 534, 535, 538:
+      self = .failed(reason: Self.reason("the mail server answers \(ending.status): \(fault)"), retryAfter: nil)
     case 500..<600: self = .refused(reason: Self.reason("the mail server answers \(ending.status): \(fault)"))
     case 400..<500: self = .failed(reason: Self.reason("the mail server answers \(ending.status)"), retryAfter: nil)
     default: self = .failed(reason: Self.reason(fault), retryAfter: nil)

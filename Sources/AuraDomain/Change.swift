@@ -17,6 +17,8 @@ package enum Change: Sendable {
   case undo(workflow: ID, JSON?)
   /// Hands a message to its gateway once the commit is durable. Nothing of it is kept: the lease's end brings it again.
   case dispatch(Dispatch)
+  /// Keeps back a message that was handed over before, if it has not left the house yet.
+  case recall(Recall)
   /// Writes a line into the clinic's audit.
   case audit(kind: String, detail: JSON)
 }

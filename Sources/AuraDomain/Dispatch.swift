@@ -34,6 +34,20 @@ package struct Dispatch: Sendable, Equatable {
   }
 }
 
+/// A dispatch that is no longer wanted: where it still waits for its turn it does not begin, and is reported as postponed,
+/// so that the clinic's rules look at it anew. What is on the wire is not called back.
+package struct Recall: Sendable, Equatable {
+  package var execution: ID
+  /// Of this try; a later one is wanted again.
+  package var attempt: Int
+  /// After which there is nothing to keep back.
+  package var leaseUntil: Instant
+
+  package init(execution: ID, attempt: Int, leaseUntil: Instant) {
+    (self.execution, self.attempt, self.leaseUntil) = (execution, attempt, leaseUntil)
+  }
+}
+
 /// What became of a dispatch, as the system reports it to the clinic's rules.
 package struct DispatchReport: Sendable, Equatable {
   package var execution: ID

@@ -103,7 +103,7 @@ package struct Draft {
       switch changes[position] {
       case .insert: changes[position] = .insert(after)
       case .update(let before, _): changes[position] = .update(before: before, after: after)
-      case .remove, .schedule, .cancelTimer, .counter, .undo, .dispatch, .audit:
+      case .remove, .schedule, .cancelTimer, .counter, .undo, .dispatch, .recall, .audit:
         preconditionFailure("positions name rows only")
       }
     } else {
@@ -126,6 +126,8 @@ package struct Draft {
 
   /// Hands a message to its gateway after the commit.
   package mutating func dispatch(_ dispatch: Dispatch) { changes.append(.dispatch(dispatch)) }
+
+  package mutating func recall(_ recall: Recall) { changes.append(.recall(recall)) }
   package mutating func audit(_ kind: String, _ detail: JSON) { changes.append(.audit(kind: kind, detail: detail)) }
 
   /// Keeps what it takes to undo a case's last move, or forgets what was kept.
@@ -180,7 +182,7 @@ extension Change {
   package var row: (any Row)? {
     switch self {
     case .insert(let row), .update(_, let row): row
-    case .remove, .schedule, .cancelTimer, .counter, .undo, .dispatch, .audit: nil
+    case .remove, .schedule, .cancelTimer, .counter, .undo, .dispatch, .recall, .audit: nil
     }
   }
 }

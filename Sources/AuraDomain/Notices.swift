@@ -2,6 +2,10 @@ extension [Role] {
   static let leaders: [Role] = [.owner, .admin]
 }
 
+extension Role {
+  var isLeader: Bool { [Role].leaders.contains(self) }
+}
+
 extension Draft {
   // MARK: Business events
 

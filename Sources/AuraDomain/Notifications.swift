@@ -214,6 +214,19 @@ extension Draft {
     return !old.isEmpty
   }
 
+  /// What was told to somebody in a place that they no longer hold is not theirs to read: it goes from every screen, the
+  /// newest hundreds of what was read and of what was not.
+  mutating func emptyBell(of user: ID) throws {
+    for isRead in [0, 1] {
+      let told = try rows(
+        Notification.self,
+        Selection(
+          .equal("user_id", .id(user)), .equal("is_read", .integer(isRead)), order: [.descending("id")],
+          limit: Notification.rowsPerCommand))
+      for row in told { remove(row) }
+    }
+  }
+
   // MARK: By hand
 
   mutating func sendNotification(_ command: SendNotification) throws -> JSON {
@@ -271,7 +284,7 @@ extension Draft {
   }
 
   private mutating func countSent(_ count: Int) throws {
-    let (tally, day) = try (Tally(name: "notifications:sent"), dayNumber())
+    let (tally, day) = try (Tally(name: "notifications:sent"), dayPeriod())
     guard try tally.count(in: day, self) + count <= Notification.sentPerDayMax else {
       let end = try calendar().dayEnd(now)
       throw Refusal(

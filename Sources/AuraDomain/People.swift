@@ -54,6 +54,7 @@ extension Draft {
     let isOwners = member.role == .owner || command.role == .owner
     try actor.permit(isOwners ? .manageOwners : .manageStaff, reason: reason)
     if member.role == .owner && command.role != .owner { try keepAnOwner(without: member) }
+    if member.role.isLeader && !command.role.isLeader { try emptyBell(of: member.userID) }
     let changed = try update(member) { row in
       row.role = command.role
       row.frontDesk = command.isFrontDesk ?? row.frontDesk
@@ -86,6 +87,7 @@ extension Draft {
       return result
     }
     if member.role == .owner { try keepAnOwner(without: member) }
+    try emptyBell(of: member.userID)
     // Their tasks go back before they do, so that they are still told whose they were.
     let pooled = try pool(of: member, why: "revoked") { _ in true }
     let after = try update(member) { [now] row in

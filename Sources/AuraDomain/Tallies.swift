@@ -5,22 +5,30 @@ struct Tally {
 
   private var period: String { "\(name):period" }
 
-  /// The number within the period; periods are numbers that rise with time.
-  func count(in now: Int, _ draft: Draft) throws -> Int {
-    // A clock that has gone back does not begin the period anew.
-    try draft.counter(period) >= now ? draft.counter(name) : 0
+  /// A day, or a month, as a number that rises with time, and how far a clock may go back without beginning it anew. One
+  /// that was farther ahead was wrong: what was counted then does not hold the tally until that time comes.
+  struct Period {
+    var number: Int
+    var slack: Int
+
+    func holds(_ known: Int) -> Bool { (number...(number + slack)).contains(known) }
   }
 
-  func add(_ number: Int, in now: Int, _ draft: inout Draft) throws {
+  /// The number within the period.
+  func count(in now: Period, _ draft: Draft) throws -> Int {
+    try now.holds(draft.counter(period)) ? draft.counter(name) : 0
+  }
+
+  func add(_ number: Int, in now: Period, _ draft: inout Draft) throws {
     let count = try count(in: now, draft)
     draft.setCounter(name, try count.plus(number))
-    if try draft.counter(period) < now { draft.setCounter(period, now) }
+    if try !now.holds(draft.counter(period)) { draft.setCounter(period, now.number) }
   }
 
   /// One more within an hour; how many they are now.
   func addWithinHour(_ draft: inout Draft) throws -> Int {
     let began = try Instant(milliseconds: draft.counter(period))
-    let isOver = draft.now >= began + .hours(1)
+    let isOver = draft.now >= began + .hours(1) || draft.now < began - .hours(1)
     let count = try isOver ? 1 : draft.counter(name).plus(1)
     draft.setCounter(name, count)
     if isOver { draft.setCounter(period, draft.now.milliseconds) }
@@ -34,10 +42,13 @@ struct Tally {
 }
 
 extension Draft {
-  /// The clinic's day and month as numbers that rise with time.
-  func dayNumber() throws -> Int { try calendar().dayStart(now).milliseconds / 3_600_000 }
-  func monthNumber() throws -> Int {
+  /// The clinic's day, in hours, since days are not equally long everywhere.
+  func dayPeriod() throws -> Tally.Period {
+    Tally.Period(number: try calendar().dayStart(now).milliseconds / 3_600_000, slack: 30)
+  }
+
+  func monthPeriod() throws -> Tally.Period {
     let civil = try calendar().civil(now)
-    return civil.year * 100 + civil.month
+    return Tally.Period(number: civil.year * 12 + civil.month, slack: 1)
   }
 }

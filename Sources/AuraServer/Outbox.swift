@@ -23,6 +23,7 @@ final class Outbox: Sendable {
 
   /// Called on the writer's thread with a durable batch; a reader looks up whose gateways they are.
   func follow(_ batch: Batch) {
+    courier.keepBack(batch.recalls)
     guard !batch.dispatches.isEmpty else { return }
     let dispatches = batch.dispatches
     store.read { reader in

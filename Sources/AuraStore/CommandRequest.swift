@@ -85,10 +85,14 @@ package struct Batch: Sendable {
   package var signals: [Signal] = []
   /// Messages that may leave the house now.
   package var dispatches: [Dispatch] = []
+  /// Messages that may no longer leave, if they have not.
+  package var recalls: [Recall] = []
   /// What `write` callers wait for; run after `publish`.
   var completions: [@Sendable () -> Void] = []
 
-  package var isEmpty: Bool { commits.isEmpty && outcomes.isEmpty && signals.isEmpty && dispatches.isEmpty }
+  package var isEmpty: Bool {
+    commits.isEmpty && outcomes.isEmpty && signals.isEmpty && dispatches.isEmpty && recalls.isEmpty
+  }
 
   package init() {}
 }

@@ -9,6 +9,7 @@ struct Effects {
   private(set) var signals: [Signal] = []
   private(set) var planned: Instant?
   private(set) var dispatches: [Dispatch] = []
+  private(set) var recalls: [Recall] = []
 
   private static let setCounter: SQL = """
     INSERT INTO sys_counters (clinic_id, name, value) VALUES ($1, $2, $3)
@@ -58,6 +59,7 @@ struct Effects {
         try session.execute(Self.setUndo, .id(clinic), .id(workflow), .text(undo.text))
       case .undo(let workflow, nil): try session.execute(Self.clearUndo, .id(clinic), .id(workflow))
       case .dispatch(let dispatch): dispatches.append(dispatch)
+      case .recall(let recall): recalls.append(recall)
       case .audit(let kind, let detail):
         try Audit.append(session, at: now, clinic: clinic, user: user, kind: kind, detail: detail)
       }

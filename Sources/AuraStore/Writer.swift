@@ -334,6 +334,7 @@ extension Writer.Work {
   mutating func add(_ effects: Effects) {
     batch.signals.append(contentsOf: effects.signals)
     batch.dispatches.append(contentsOf: effects.dispatches)
+    batch.recalls.append(contentsOf: effects.recalls)
     if let due = effects.planned { planned = min(planned ?? due, due) }
   }
 }

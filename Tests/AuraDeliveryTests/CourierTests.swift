@@ -61,6 +61,24 @@ import Testing
     }
   }
 
+  @Test func `a try that is called off does not begin, a later one does`() throws {
+    let desk = Desk()
+    let courier = try Self.courier(desk)
+    let first = Parcels.dispatch()
+    courier.keepBack([Recall(execution: first.execution, attempt: first.attempt, leaseUntil: first.leaseUntil)])
+    courier.carry(Parcel(dispatch: first, clinicCode: "BKK01", route: Parcels.deadEnd))
+    #expect(desk.wait(for: 1) == [.postponed(reason: "no longer wanted", wait: .seconds(0))])
+    var second = first
+    second.attempt += 1
+    courier.carry(Parcel(dispatch: second, clinicCode: "BKK01", route: Parcels.deadEnd))
+    let results = desk.wait(for: 2)
+    #expect(courier.stop())
+    guard case .failed = results.last else {
+      Issue.record("\(results)")
+      return
+    }
+  }
+
   @Test func `a mail that cannot be written is refused`() throws {
     let desk = Desk()
     let courier = try Self.courier(desk)
@@ -84,12 +102,9 @@ import Testing
   @Test func `ten thousand at once are each reported once, and those without room put off`() throws {
     let desk = Desk()
     let courier = try Self.courier(desk)
-    // Nobody listens there: what is begun fails at once.
-    let host = Gateways.Host(name: "127.0.0.1", port: 1, allowsPrivate: true)
-    let webhook = Gateways.Webhook(url: "https://127.0.0.1:1/", host: host, secret: Array(repeating: 7, count: 32))
     for number in 0..<10_000 {
       courier.carry(
-        Parcel(dispatch: Parcels.dispatch(number), clinicCode: "BKK01", route: .webhook(webhook)))
+        Parcel(dispatch: Parcels.dispatch(number), clinicCode: "BKK01", route: Parcels.deadEnd))
     }
     let results = desk.wait(for: 10_000)
     #expect(courier.stop())

@@ -18,6 +18,12 @@ enum Parcels {
       .init(url: "https://\(name)/", host: .init(name: name, port: 443), secret: Array(repeating: 1, count: 32)))
   }
 
+  /// Nobody listens there: what is begun fails at once.
+  static var deadEnd: Gateways.Route {
+    let host = Gateways.Host(name: "127.0.0.1", port: 1, allowsPrivate: true)
+    return .webhook(.init(url: "https://127.0.0.1:1/", host: host, secret: Array(repeating: 7, count: 32)))
+  }
+
   static func parcel(_ number: Int, host: String = "gw.example") -> Parcel {
     Parcel(dispatch: dispatch(number), clinicCode: "BKK01", route: webhook(host))
   }

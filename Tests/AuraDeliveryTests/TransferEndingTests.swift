@@ -29,11 +29,12 @@ import Testing
       (answer(301), .refused(reason: "the gateway redirects (301); redirects are not followed")),
       (answer(304), .refused(reason: "the gateway redirects (304); redirects are not followed")),
       (answer(400), .refused(reason: "the gateway answers 400")),
-      (answer(401), .refused(reason: "the gateway answers 401")),
       (answer(404), .refused(reason: "the gateway answers 404")),
       (answer(410), .refused(reason: "the gateway answers 410")),
       (answer(422, fault: "Failed writing body"), .refused(reason: "the gateway answers 422")),
 
+      (answer(401), .failed(reason: "the gateway answers 401", retryAfter: nil)),
+      (answer(403), .failed(reason: "the gateway answers 403", retryAfter: nil)),
       (answer(408), .failed(reason: "the gateway answers 408", retryAfter: nil)),
       (answer(425), .failed(reason: "the gateway answers 425", retryAfter: nil)),
       (answer(429, retryAfter: 120), .failed(reason: "the gateway answers 429", retryAfter: .seconds(120))),
@@ -58,6 +59,10 @@ import Testing
       (answer(450, fault: "RCPT failed"), .failed(reason: "the mail server answers 450", retryAfter: nil)),
       (answer(421, fault: "closing"), .failed(reason: "the mail server answers 421", retryAfter: nil)),
       (answer(550, fault: "RCPT failed: 550"), .refused(reason: "the mail server answers 550: RCPT failed: 550")),
+      (
+        answer(535, fault: "Login denied"),
+        .failed(reason: "the mail server answers 535: Login denied", retryAfter: nil)
+      ),
       (answer(0, fault: "Could not resolve host"), .failed(reason: "Could not resolve host", retryAfter: nil)),
       // All went well until the connection broke.
       (answer(354, fault: "Recv failure"), .failed(reason: "Recv failure", retryAfter: nil)),

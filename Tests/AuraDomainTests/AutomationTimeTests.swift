@@ -115,11 +115,31 @@ import Testing
     #expect(world.runs(rule) == ["matched", "skipped already", "skipped already", "skipped already"])
   }
 
+  @Test func `is counted by a clock that was far ahead until that is set right, and by one that slips back`() throws {
+    let tally = Tally(name: "rules:x")
+    func count() throws -> Int {
+      var count = 0
+      try world.edit { draft in count = try tally.count(in: draft.dayPeriod(), draft) }
+      return count
+    }
+    try world.edit { draft in try tally.add(5, in: draft.dayPeriod(), &draft) }
+    let now = world.now
+    world.now = now - .days(1)
+    #expect(try count() == 5)
+    world.now = now + .days(20_000)
+    #expect(try count() == 0)
+    try world.edit { draft in try tally.add(7, in: draft.dayPeriod(), &draft) }
+    world.now = now
+    #expect(try count() == 0)
+    try world.edit { draft in try tally.add(2, in: draft.dayPeriod(), &draft) }
+    #expect(try count() == 2)
+  }
+
   @Test func `is planned on a day that is full, for one that is not`() throws {
     let rule = try world.rule(at: .followUp, .addTag, ["tag": "x"], delay: 2 * 1_440)
     let w = try world.treated()
     try world.edit { draft in
-      try Tally(name: "rules:\(w)").add(20, in: draft.dayNumber(), &draft)
+      try Tally(name: "rules:\(w)").add(20, in: draft.dayPeriod(), &draft)
     }
     try world.run(.sendFollowUp(SendFollowUp(step: WorkflowStep(w))), as: .s1)
     #expect(world.runs(rule) == ["planned"])

@@ -142,6 +142,26 @@ import Testing
     #expect(world.rows.dispatches.count == 3)
   }
 
+  @Test func `on its way out is called off by an objection, and skipped when it comes back`() throws {
+    try world.seedFollowUps([.postTreatment])
+    let w = try world.treated()
+    try world.advance(.days(1))
+    let dispatch = try world.lastDispatch()
+    let customer = try world.customer(of: w)
+    try world.prefer(customer) { $0.marketingOptIn = false }
+    #expect(world.rows.recalls.isEmpty)
+    try world.prefer(customer) { $0.doNotContact = true }
+    #expect(
+      world.rows.recalls == [
+        Recall(execution: dispatch.execution, attempt: dispatch.attempt, leaseUntil: dispatch.leaseUntil)
+      ])
+    try world.report(dispatch, .postponed(reason: "no longer wanted", wait: .seconds(0)))
+    try world.advance(.minutes(1))
+    #expect(world.messages(w).map(\.status) == [.skipped])
+    #expect(world.messages(w).map(\.lastError) == ["do_not_contact"])
+    #expect(world.rows.dispatches.count == 1)
+  }
+
   @Test func `of advertising waits again when consent is given again, and comes once`() throws {
     try world.seedFollowUps([.upsellOpportunity])
     let w = try world.treated()

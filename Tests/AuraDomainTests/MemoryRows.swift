@@ -20,6 +20,7 @@ final class MemoryRows: ClinicRows {
   private(set) var undos: [ID: JSON] = [:]
   /// What has left for a gateway, in order.
   private(set) var dispatches: [Dispatch] = []
+  private(set) var recalls: [Recall] = []
   private(set) var audits: [(kind: String, detail: JSON)] = []
   private(set) var timers: [String: PlannedTimer] = [:]
 
@@ -98,6 +99,7 @@ final class MemoryRows: ClinicRows {
       case .cancelTimer(let dedupe): timers[dedupe] = nil
       case .undo(let workflow, let undo): undos[workflow] = undo
       case .dispatch(let dispatch): dispatches.append(dispatch)
+      case .recall(let recall): recalls.append(recall)
       case .audit(let kind, let detail): audits.append((kind, detail))
       case .counter(let name, let value):
         // Those of sales and customers are numbers that people read: without a hole.

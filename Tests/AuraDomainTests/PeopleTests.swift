@@ -104,6 +104,18 @@ import Testing
     #expect(world.refusal(.start(w), as: .b1)?.code == .forbidden)
   }
 
+  @Test func `who leads no more, or leaves, keeps nothing of what they were told`() throws {
+    let world = World()
+    _ = try world.treated()
+    #expect(!world.bell(.a1).isEmpty && !world.bell(.s1).isEmpty && !world.bell(.o1).isEmpty)
+    let others = world.bell(.o1).count
+    try world.run(.changeRole(ChangeRole(staff: world.id(.a1), role: .sales)), as: .o1)
+    #expect(world.bell(.a1).isEmpty)
+    try world.run(.revokeMembership(RevokeMembership(staff: world.id(.s1))), as: .o1)
+    #expect(world.bell(.s1).isEmpty)
+    #expect(world.bell(.o1).count >= others)
+  }
+
   @Test func `empties their own bell and nobody else's`() throws {
     let world = World()
     _ = try world.treated()

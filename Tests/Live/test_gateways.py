@@ -99,7 +99,7 @@ def test_a_message_arrives_signed_once_and_whole(receiver, send):
     ("giant", "accepted"),
     ("slow-body", "accepted"),
     ("400", "refused: the gateway answers 400"),
-    ("401", "refused: the gateway answers 401"),
+    ("401", "failed: the gateway answers 401"),
     ("404", "refused: the gateway answers 404"),
     ("redirect", "refused: the gateway redirects (308); redirects are not followed"),
     ("500", "failed: the gateway answers 500"),
@@ -327,7 +327,7 @@ def test_a_mail_that_was_taken_without_a_word_has_the_same_id_when_it_comes_agai
 
 def test_a_wrong_password_is_told(sink, send):
     verdict = words(send(sink.url(), to=["praew@mail.example"], password="another"))
-    assert verdict.startswith("refused: the mail server answers 535") and sink.mails == []
+    assert verdict.startswith("failed: the mail server answers 535") and sink.mails == []
 
 
 def test_mail_does_not_leave_in_the_clear(localhost, send):

@@ -145,7 +145,7 @@ extension Draft {
       let given = try rows(PointTransaction.self, Selection(.equal("workflow_id", .id(workflow.id))))
       if given.contains(where: { $0.eventKey.hasPrefix("rule:\(rule.id):") }) { throw RuleUnmet(.already) }
     }
-    let (tally, month) = try (Tally(name: "rules:bonus"), monthNumber())
+    let (tally, month) = try (Tally(name: "rules:bonus"), monthPeriod())
     guard try tally.count(in: month, self).plus(points) <= bonusPointsPerMonth() else { throw RuleUnmet(.bonusCap) }
     var posting = Posting(
       .bonus, points, to: workflow.customerID, key: rule.key(entry),

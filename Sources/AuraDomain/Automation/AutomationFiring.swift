@@ -156,7 +156,7 @@ extension Draft {
       let made = try draft.acting(as: RuleInForce(id: rule.id, depth: entry.depth + 1)) { draft in
         try draft.carryOut(rule, workflow, entry)
       }
-      try Tally(name: "rules:\(entry.workflow)").add(1, in: draft.dayNumber(), &draft)
+      try Tally(name: "rules:\(entry.workflow)").add(1, in: draft.dayPeriod(), &draft)
       return (.matched, made)
     }
   }
@@ -166,7 +166,7 @@ extension Draft {
   }
 
   private func requireRoom(_ entry: StageEntry) throws {
-    let today = try Tally(name: "rules:\(entry.workflow)").count(in: dayNumber(), self)
+    let today = try Tally(name: "rules:\(entry.workflow)").count(in: dayPeriod(), self)
     guard today < AutomationLimits.actionsPerWorkflowDayMax else { throw RuleUnmet(.dailyLimit) }
   }
 

@@ -34,7 +34,7 @@ struct AutomationReading {
     try permit()
     let rules = try draft.rows(
       AutomationRule.self, Selection(order: [.ascending("id")], limit: AutomationLimits.rulesMax))
-    let used = try Tally(name: "rules:bonus").count(in: draft.monthNumber(), draft)
+    let used = try Tally(name: "rules:bonus").count(in: draft.monthPeriod(), draft)
     return [
       "rules": .array(
         try rules.map { rule in

@@ -145,13 +145,18 @@ extension Draft {
     if silent { try dropFollowUps(of: customer, .doNotContact) { _ in true } }
   }
 
-  /// What has left cannot be called back; whatever waits can.
+  /// What has left cannot be called back; whatever waits can, with us or on its way out.
   private mutating func dropFollowUps(
     of customer: ID, _ lack: FollowUpLack, where isMeant: (FollowUpRule) -> Bool
   ) throws {
-    for execution in try openFollowUps(of: customer) where execution.isWaiting {
+    for execution in try openFollowUps(of: customer) {
       guard let rule = try row(FollowUpRule.self, execution.ruleID), isMeant(rule) else { continue }
-      try end(execution, .skipped, lack.text)
+      if execution.isWaiting {
+        try end(execution, .skipped, lack.text)
+      } else if let leaseUntil = execution.leaseUntil {
+        // It may be at its gateway already; if not, it comes back as postponed and is skipped then.
+        recall(Recall(execution: execution.id, attempt: execution.attempts, leaseUntil: leaseUntil))
+      }
     }
   }
 }
