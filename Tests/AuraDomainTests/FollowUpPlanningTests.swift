@@ -185,9 +185,12 @@ import Testing
     // The offer's day is over, the other's is to come.
     #expect(world.messages(w).map(\.scheduledAt) == [day(60)])
     try world.advance(to: day(60))
+    let id = world.messages(w)[0].id
     #expect(
-      world.rows.dispatches.map(\.text) == ["คิดถึงคุณMalee จองได้ที่ https://c1.example/book/\(world.messages(w)[0].id)"])
-    #expect(world.rows.dispatches[0].optOutLink == "https://c1.example/stop/\(world.messages(w)[0].id)")
+      world.rows.dispatches.map(\.text) == [
+        "คิดถึงคุณMalee จองได้ที่ https://c1.example/book/\(id)\nเลิกรับ https://c1.example/stop/\(id)"
+      ])
+    #expect(world.rows.dispatches[0].optOutLink == "https://c1.example/stop/\(id)")
   }
 
   @Test func `once per absence: whoever comes again is not missed`() throws {
@@ -214,9 +217,11 @@ import Testing
     let sale = try world.bill(customer, 1_000_000, as: .s1)
     try world.run(.paySale(PaySale(sale: sale, amountSt: 1_000_000, method: .cash)), as: .s1)
     try world.advance(.seconds(1))
+    let id = world.messages(to: customer)[0].id
+    let wayOut = "\nเลิกรับ https://c1.example/stop/\(id)"
     #expect(
       world.rows.dispatches.map(\.text) == [
-        "ยินดีด้วยค่ะ คุณMalee เป็นสมาชิกระดับซิลเวอร์แล้ว https://c1.example/portal/\(world.messages(to: customer)[0].id)"
+        "ยินดีด้วยค่ะ คุณMalee เป็นสมาชิกระดับซิลเวอร์แล้ว https://c1.example/portal/\(id)" + wayOut
       ])
     try world.answerLast(.accepted(providerMessageID: nil))
     try world.run(.refundSale(RefundSale(sale: sale, reason: "x")), as: .o1)
@@ -245,7 +250,9 @@ import Testing
     try world.advance(to: end - .days(30))
     let id = try #require(world.messages(to: customer).first?.id)
     #expect(
-      world.rows.dispatches.map(\.text) == ["140 แต้มหมดอายุ 2 ก.พ. 2571 แลก https://c1.example/portal/\(id)"])
+      world.rows.dispatches.map(\.text) == [
+        "140 แต้มหมดอายุ 2 ก.พ. 2571 แลก https://c1.example/portal/\(id)\nเลิกรับ https://c1.example/stop/\(id)"
+      ])
     #expect(world.messages(to: try world.customer(of: gone)).map(\.lastError) == ["obsolete"])
   }
 

@@ -238,7 +238,9 @@ private struct FollowUpWalk {
     try demand(!dispatch.text.contains("{"), "a hole in \(dispatch.text)")
     try demand(!dispatch.address.isEmpty, "to nobody")
     try demand(dispatch.attempt <= execution.attempts, "try \(dispatch.attempt) of \(execution.attempts)")
-    if rule.needsConsent { try demand(dispatch.optOutLink != nil, "advertising without a way out") }
+    if rule.needsConsent {
+      try demand(dispatch.optOutLink.map(dispatch.text.contains) == true, "advertising without a way out")
+    }
   }
 
   private func check(_ execution: FollowUpExecution) throws {

@@ -25,6 +25,7 @@ extension Draft {
     languages += Language.allCases
     for language in languages {
       guard var message = try words(subject, in: language, on: channel) else { continue }
+      if try lacksWayOut(message, subject, on: channel) { message.words.message += Self.wayOut[language] }
       switch try message.words.filled({ try value(of: $0, subject, language) }) {
       case .success(let words):
         message.words = words
@@ -33,6 +34,18 @@ extension Draft {
       }
     }
     return .failure(.noTemplate)
+  }
+
+  private static let wayOut = Texts(th: "\nเลิกรับ {optOutLink}", en: "\nStop: {optOutLink}")
+
+  /// No advertising leaves the house without a way to have no more of it, whoever wrote its words.
+  private func lacksWayOut(_ message: FollowUpMessage, _ subject: FollowUpSubject, on channel: Channel) throws -> Bool {
+    switch channel {
+    case .inApp, .call: return false
+    case .email, .sms, .line, .whatsapp:
+      let has = message.words.message.contains("{\(FollowUpVariable.optOutLink.rawValue)}")
+      return try subject.rule.needsConsent && !has && followUpSettings().baseURL != nil
+    }
   }
 
   /// The rule's own words, or the type's: those of the channel and arm before those of every channel, and any of the
