@@ -32,15 +32,19 @@ let package = Package(
     .target(name: "AuraSodium", dependencies: ["CSodium"], swiftSettings: strict),
     .target(name: "AuraWire", dependencies: ["AuraDomain", "AuraJSON"], swiftSettings: strict),
     .target(name: "AuraThreads", swiftSettings: strict),
+    .target(name: "AuraMetrics", swiftSettings: strict),
     .target(
       name: "AuraStore",
       dependencies: [
-        "AuraDomain", "AuraJSON", "AuraSodium", "AuraThreads", "CSQLite", .product(name: "GRDB", package: "GRDB.swift"),
+        "AuraDomain", "AuraJSON", "AuraSodium", "AuraThreads", "AuraMetrics", "CSQLite",
+        .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: strict),
     .target(
       name: "AuraTransport",
-      dependencies: ["AuraThreads", "CLibWebSockets", .product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        "AuraThreads", "AuraMetrics", "CLibWebSockets", .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
     .target(
       name: "AuraDelivery",
@@ -52,14 +56,14 @@ let package = Package(
     .target(
       name: "AuraHub",
       dependencies: [
-        "AuraDomain", "AuraWire", .product(name: "DequeModule", package: "swift-collections"),
+        "AuraDomain", "AuraWire", "AuraMetrics", .product(name: "DequeModule", package: "swift-collections"),
       ],
       swiftSettings: strict),
     .target(
       name: "AuraServer",
       dependencies: [
         "AuraDomain", "AuraJSON", "AuraWire", "AuraStore", "AuraTransport", "AuraHub", "AuraDelivery", "AuraSodium",
-        "AuraThreads", "CJWT",
+        "AuraThreads", "AuraMetrics", "CJWT",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
@@ -88,6 +92,7 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    .testTarget(name: "AuraMetricsTests", dependencies: ["AuraMetrics"], swiftSettings: strict),
     .testTarget(name: "AuraDomainTests", dependencies: ["AuraDomain"], swiftSettings: strict),
     .testTarget(name: "AuraJSONTests", dependencies: ["AuraJSON"], swiftSettings: strict),
     .testTarget(name: "AuraWireTests", dependencies: ["AuraWire", "AuraJSON"], swiftSettings: strict),

@@ -33,10 +33,9 @@ package struct LineLog: LogHandler {
   package func log(event: LogEvent) {
     let now = Instant(milliseconds: Int(Date().timeIntervalSince1970 * 1_000))
     let line = line(of: event, at: now)
-    // One call a line, so that lines of several threads do not mix.
-    line.withUnsafeBytes { bytes in
-      _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count)
-    }
+    LogLines.shared.add(line)
+    // What explains an end must be written before it.
+    if event.level >= .error { LogLines.shared.flush(seconds: 0.5) }
   }
 
   func line(of event: LogEvent, at now: Instant) -> [UInt8] {

@@ -20,6 +20,7 @@ package final class Server: Sendable {
   private let switchboard: Switchboard
   private let passwords: Passwords
   private let outbox: Outbox
+  private let operations: Operations
   private let log = Logger(label: "server")
 
   /// Opens the data folder and takes the port; clients are let in by `start`.
@@ -53,7 +54,15 @@ package final class Server: Sendable {
     let presence = PresenceBoard { clinic, text in
       switchboard.postToAll { $0.showPresence(text, clinic: clinic) }
     }
-    let outbox = try Outbox(store: store, gateways: configuration.gateways, clock: configuration.clock)
+    var transportConfiguration = TransportConfiguration()
+    let loops = max(1, configuration.loops)
+    let metrics = Metrics(
+      loops: loops, version: Self.version, startedAt: configuration.clock(), transport: transportConfiguration.counts,
+      store: storeConfiguration.counts)
+    let operations = Operations(store: store, metrics: metrics, readers: configuration.metricsReaders)
+    self.operations = operations
+    let outbox = try Outbox(
+      store: store, gateways: configuration.gateways, counts: metrics.courier, clock: configuration.clock)
     self.outbox = outbox
     store.start { batch in
       Self.follow(batch, presence)
@@ -68,14 +77,15 @@ package final class Server: Sendable {
     let shared = Shared(
       configuration: configuration, store: store, tokens: tokens, signIn: signIn,
       events: GatewayEvents(store: store, gateways: configuration.gateways, clock: configuration.clock),
-      pages: MessagePages(store: store, clock: configuration.clock), presence: presence, version: Self.version,
+      pages: MessagePages(store: store, clock: configuration.clock), presence: presence,
+      userConnections: UserConnections(most: configuration.connectionsPerUserMax), metrics: metrics,
+      operations: operations, version: Self.version,
       post: { loop, work in switchboard.post(loop, work) },
       takePublished: { loop in switchboard.take(loop) })
 
-    var transportConfiguration = TransportConfiguration()
     transportConfiguration.host = configuration.host
     transportConfiguration.port = configuration.port
-    transportConfiguration.loops = max(1, configuration.loops)
+    transportConfiguration.loops = loops
     transportConfiguration.tls = configuration.tls.map { TLSFiles(certificate: $0.certificate, key: $0.key) }
     transportConfiguration.staticRoot = configuration.publicDirectory
     transportConfiguration.webSockets = [
@@ -84,7 +94,7 @@ package final class Server: Sendable {
     ]
     transportConfiguration.allowedOrigins = configuration.allowedOrigins
     transportConfiguration.trustedProxies = configuration.trustedProxies
-    transportConfiguration.dynamicPaths = ["/api/", "/healthz", MessagePages.path]
+    transportConfiguration.dynamicPaths = ["/api/", MessagePages.path] + Operations.paths
     transportConfiguration.echoes = configuration.echoes
     transportConfiguration.limits.connectionsMax = configuration.connectionsMax
     // What is posted is bounded by what asks for it; a completion that were dropped would leave a client waiting.
@@ -102,6 +112,7 @@ package final class Server: Sendable {
     }
     port = transport.port
     switchboard.connect(transport)
+    operations.count { [weak transport] in transport?.connectionCount ?? 0 }
   }
 
   /// Lets clients in.
@@ -119,6 +130,7 @@ package final class Server: Sendable {
   ///   libwebsockets' contexts apart has faults of its own (it closes a descriptor twice, and once was seen to spoil the
   ///   heap), and by then nothing is in them that the system does not tidy up better.
   package func stop(endsProcess: Bool = false) {
+    operations.drain()
     transport.stopListening()
     let isStopping = DispatchGroup()
     for loop in 0..<transport.loops {
@@ -211,7 +223,9 @@ final class Switchboard: Sendable {
 
   /// Called on the writer's thread with a durable batch.
   func publish(_ batch: Batch) {
-    var deliveries = (0..<loops).map { _ in Delivery(commits: batch.commits, outcomes: [], signals: batch.signals) }
+    var deliveries = (0..<loops).map { _ in
+      Delivery(commits: batch.commits, outcomes: [], signals: batch.signals, durableAt: batch.durableAt)
+    }
     var calls: [(@Sendable (Outcome) -> Void, Outcome)] = []
     for (origin, outcome) in batch.outcomes {
       switch origin {

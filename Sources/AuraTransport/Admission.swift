@@ -7,6 +7,7 @@ final class Admission: Sendable {
   /// Addresses behind which many people are: their sockets count for whom they were opened, see `pass`.
   let proxies: Set<String>
   private let counts = Mutex(Counts())
+  private let refused: TransportCounts
 
   private struct Counts {
     var total = 0
@@ -18,18 +19,28 @@ final class Admission: Sendable {
     }
   }
 
-  init(connectionsMax: Int, perAddressMax: Int, proxies: Set<String> = []) {
+  init(
+    connectionsMax: Int, perAddressMax: Int, proxies: Set<String> = [],
+    counting refused: TransportCounts = TransportCounts()
+  ) {
     self.connectionsMax = connectionsMax
     self.perAddressMax = perAddressMax
     self.proxies = proxies
+    self.refused = refused
   }
 
   /// Takes a place, or says that there is none. A place taken is given back with `leave`.
   func enter(_ address: String) -> Bool {
     counts.withLock { counts in
-      guard counts.total < connectionsMax,
-        proxies.contains(address) || counts.byAddress[address, default: 0] < perAddressMax
-      else { return false }
+      guard counts.total < connectionsMax else {
+        refused.refusedConnections.add()
+        return false
+      }
+      guard proxies.contains(address) || counts.byAddress[address, default: 0] < perAddressMax else {
+        refused.refusedOfAddress.add()
+        return false
+      }
+      refused.accepted.add()
       counts.total += 1
       counts.byAddress[address, default: 0] += 1
       return true
@@ -47,7 +58,10 @@ final class Admission: Sendable {
   func pass(from proxy: String, to client: String) -> Bool {
     counts.withLock { counts in
       if proxy == client { return true }
-      guard counts.byAddress[client, default: 0] < perAddressMax else { return false }
+      guard counts.byAddress[client, default: 0] < perAddressMax else {
+        refused.refusedOfAddress.add()
+        return false
+      }
       counts.leave(proxy)
       counts.byAddress[client, default: 0] += 1
       return true

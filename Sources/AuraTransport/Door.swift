@@ -319,6 +319,7 @@ final class Door {
       message.withUnsafeBytes { deliver(connection, $0, isBinary: piece.isBinary) }
     case .refuse(let code, let reason)?:
       connection.kept = []
+      if code == CloseCode.tooBig { loop.configuration.counts.refusedMessages.add() }
       connection.close(code: code, reason: reason)
     case nil: break
     }

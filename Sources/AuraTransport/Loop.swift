@@ -281,6 +281,7 @@ final class Loop {
     connection.exchange = exchange
     switch requestRules.decide(head) {
     case .refuse(let status, let text):
+      if status == 413 { configuration.counts.refusedBodies.add() }
       exchange.keepAlive = false
       if case .bytes(let count) = RequestRules.contentLength(head) { exchange.missingBytes = count }
       answer(connection, exchange, HTTPResponse(status: status, text: text))

@@ -33,7 +33,7 @@ package final class Transport<Handler: LoopHandler>: Sendable {
     connectionsMax = max(1, min(limits.connectionsMax, descriptors - limits.descriptorReserve - 16 * count))
     admission = Admission(
       connectionsMax: connectionsMax, perAddressMax: limits.connectionsPerAddressMax,
-      proxies: configuration.trustedProxies)
+      proxies: configuration.trustedProxies, counting: configuration.counts)
     let listeners = try Listeners.open(
       host: configuration.host, port: configuration.port, count: count, sendBufferBytes: limits.socketSendBufferBytes)
     port = listeners.port
