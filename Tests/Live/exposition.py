@@ -61,7 +61,7 @@ class Metrics:
         assert name in self.types or base in self.types, f"no metric {name}"
         return self.samples.get((name, tuple(sorted(labels.items()))), 0)
 
-    def sum(self, name, **labels):
+    def sum(self, name, /, **labels):
         """Over all samples that have these labels."""
         return sum(value for (n, pairs), value in self.samples.items()
                    if n == name and labels.items() <= dict(pairs).items())
