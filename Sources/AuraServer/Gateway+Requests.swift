@@ -84,7 +84,7 @@ extension Gateway {
       guard shared.userConnections.enter(claims.user) else {
         refused(.connectionsPerUser)
         return leave(
-          peer, .rateLimited, "more than \(shared.configuration.connectionsPerUserMax) connections of one user",
+          peer, .rateLimited, "more than \(shared.userConnections.limit) connections of one user",
           reconnectMilliseconds: 30_000)
       }
       peer.user = claims.user

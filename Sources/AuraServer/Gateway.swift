@@ -43,6 +43,7 @@ final class Gateway: LoopHandler {
     self.shared = shared
     self.loop = loop
     counts = shared.metrics.loops[loop]
+    limits = shared.configuration.limits
     var configuration = Hub.Configuration()
     let limits = shared.configuration.limits
     configuration.frameBytes = limits.frameBytes
@@ -64,7 +65,13 @@ final class Gateway: LoopHandler {
 
   private final class Box { weak var gateway: Gateway? }
 
-  var limits: SessionLimits { shared.configuration.limits }
+  private(set) var limits: SessionLimits
+
+  /// For connections from now on, and for what one user may send.
+  func take(_ limits: SessionLimits) {
+    self.limits = limits
+    userCommands = [:]
+  }
 
   // MARK: Connections
 

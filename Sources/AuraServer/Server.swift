@@ -21,6 +21,7 @@ package final class Server: Sendable {
   private let passwords: Passwords
   private let outbox: Outbox
   private let operations: Operations
+  private let userConnections: UserConnections
   private let log = Logger(label: "server")
 
   /// Opens the data folder and takes the port; clients are let in by `start`.
@@ -74,11 +75,13 @@ package final class Server: Sendable {
     for code in configuration.gateways.codes.subtracting(try Self.read(store) { try $0.clinicCodes() } ?? []).sorted() {
       log.warning("no clinic has the code that a gateway is for", metadata: ["code": "\(code)"])
     }
+    let userConnections = UserConnections(most: configuration.connectionsPerUserMax)
+    self.userConnections = userConnections
     let shared = Shared(
       configuration: configuration, store: store, tokens: tokens, signIn: signIn,
       events: GatewayEvents(store: store, gateways: configuration.gateways, clock: configuration.clock),
       pages: MessagePages(store: store, clock: configuration.clock), presence: presence,
-      userConnections: UserConnections(most: configuration.connectionsPerUserMax), metrics: metrics,
+      userConnections: userConnections, metrics: metrics,
       operations: operations, version: Self.version,
       post: { loop, work in switchboard.post(loop, work) },
       takePublished: { loop in switchboard.take(loop) })
@@ -119,6 +122,16 @@ package final class Server: Sendable {
   package func start() {
     transport.start()
     log.info("listening", metadata: ["host": "\(configuration.host)", "port": "\(port)"])
+  }
+
+  /// Takes up certificate and limits anew; the rest of the configuration is of the start alone.
+  package func reload(_ configuration: ServerConfiguration) {
+    transport.reload(
+      tls: configuration.tls.map { TLSFiles(certificate: $0.certificate, key: $0.key) },
+      connectionsMax: configuration.connectionsMax, connectionsPerAddressMax: configuration.connectionsPerAddressMax)
+    userConnections.set(most: configuration.connectionsPerUserMax)
+    let limits = configuration.limits
+    switchboard.postToAll { $0.take(limits) }
   }
 
   package var connectionCount: Int { transport.connectionCount }

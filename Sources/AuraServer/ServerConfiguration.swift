@@ -34,7 +34,7 @@ package struct ServerConfiguration: Sendable {
 }
 
 /// What one connection may do.
-package struct SessionLimits: Sendable {
+package struct SessionLimits: Sendable, Equatable {
   package var frameBytes = 65_536
   /// Requests that wait for their answer.
   package var inFlightMax = 32

@@ -2,6 +2,7 @@ import ArgumentParser
 import AuraDelivery
 import AuraServer
 import Foundation
+import Logging
 
 struct Serve: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -32,7 +33,7 @@ struct Serve: ParsableCommand {
   func run() throws {
     if options.contains("--help") || options.contains("-h") { return say(Aura.helpMessage(for: Serve.self)) }
     if options.contains("--version") { return say(Server.version) }
-    let signals = StopSignals()
+    let signals = StopSignals(reloads: true)
     var settings = try read()
     if settings.printsConfiguration { return say(settings.listing) }
     LineLog.bootstrap(level: settings.logLevel, format: settings.logFormat)
@@ -64,11 +65,35 @@ struct Serve: ParsableCommand {
     // Scripts read the port from the first line.
     say("Aura listens on \(url)")
     if settings.isDemo { say(DemoGreeting.text(url: url, password: isPassword ? password : nil)) }
-    signals.wait()
+    signals.wait { reload(server, &settings) }
     server.stop(endsProcess: true)
     LogLines.flush()
     // Not `exit`: it would run what is registered for the end beside threads that still live.
     _exit(0)
+  }
+
+  /// What cannot be read or does not hold together changes nothing.
+  private func reload(_ server: Server, _ settings: inout ServeSettings) {
+    let log = Logger(label: "server")
+    do throws(ServeSettings.Failure) {
+      let fresh = try ServeSettings(arguments: options, environment: ProcessInfo.processInfo.environment)
+      let changes = fresh.changes(since: settings)
+      LineLog.set(level: fresh.logLevel)
+      server.reload(fresh.configuration)
+      settings = fresh
+      log.notice(
+        "reloaded",
+        metadata: [
+          "changed": "\(changes.reloaded.joined(separator: ","))", "certificate": "\(fresh.configuration.tls != nil)",
+        ])
+      if !changes.waiting.isEmpty {
+        log.warning(
+          "a restart is needed for what else has changed",
+          metadata: ["options": "\(changes.waiting.joined(separator: ","))"])
+      }
+    } catch {
+      log.error("nothing was reloaded", metadata: ["why": "\(error.description)"])
+    }
   }
 
   private func read() throws -> ServeSettings {

@@ -78,12 +78,12 @@ extension ServeOption {
   ]
 
   private static let limits: [ServeOption] = [
-    limit("connections-max", 1...1_000_000, 20_000, "Connections in all.", reloaded: false) {
+    limit("connections-max", 1...1_000_000, 20_000, "Connections in all.") {
       $0.connectionsMax = $1
     },
     limit(
       "connections-per-address-max", 1...1_000_000, 20_000,
-      "Connections of one address; a clinic's screens share one.", reloaded: false
+      "Connections of one address; a clinic's screens share one."
     ) { $0.connectionsPerAddressMax = $1 },
     limit("connections-per-user-max", 1...1_000_000, 100, "WebSockets of one user.") { $0.connectionsPerUserMax = $1 },
     limit("commands-per-second", 1...1_000_000, 20, "Commands a second of one connection.") {

@@ -110,6 +110,19 @@ package struct ServeSettings: Sendable {
     }.joined(separator: "\n")
   }
 
+  /// The options that have another value than `before`: those that are taken up anew, and those that need a restart.
+  package func changes(since before: ServeSettings) -> (reloaded: [String], waiting: [String]) {
+    var changes: (reloaded: [String], waiting: [String]) = ([], [])
+    for (now, then) in zip(effective, before.effective) where now.value != then.value {
+      if now.option.isReloaded {
+        changes.reloaded.append(now.option.name)
+      } else {
+        changes.waiting.append(now.option.name)
+      }
+    }
+    return changes
+  }
+
   // MARK: Finding a value
 
   private struct Layer {
