@@ -25,8 +25,7 @@ extension ServeOption {
     case .text(let value), .list(let value): value
     case .number: "n"
     case .flag: nil
-    case .choice(let words):
-      words.count > 3 ? name.split(separator: "-").last.map(String.init) : words.joined(separator: "|")
+    case .choice: name.split(separator: "-").last.map(String.init)
     }
   }
 
