@@ -218,7 +218,7 @@ final class Metrics: Sendable {
 final class CourierCounts: Sendable {
   struct Outcome: Hashable, Sendable {
     var channel: String
-    /// `accepted`, `refused`, `failed` or `postponed`.
+    /// `accepted`, `refused`, `failed` or `postponed`; `unreported` was called off, or its lease ended first.
     var outcome: String
   }
 

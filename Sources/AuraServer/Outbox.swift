@@ -11,6 +11,7 @@ final class Outbox: Sendable {
   private let gateways: Gateways
   private let courier: Courier
   private let underWay: UnderWay
+  private let clock: @Sendable () -> Instant
   private static let log = Logger(label: "delivery")
 
   /// The tries that the courier has, so that each is counted once however often its report is offered.
@@ -19,23 +20,39 @@ final class Outbox: Sendable {
       var execution: ID
       var attempt: Int
     }
-    private let tries = Mutex<Set<Try>>([])
+    private struct State {
+      /// With the end of their leases: what is called off, or could not be reported by then, is with the courier no more.
+      var tries: [Try: (channel: Channel, until: Instant)] = [:]
+      var lookedAt = Instant(milliseconds: 0)
+    }
+    private let state = Mutex(State())
     private let counts: CourierCounts
 
     init(_ counts: CourierCounts) { self.counts = counts }
 
-    func begin(_ dispatch: Dispatch) {
-      let count = tries.withLock { tries in
-        tries.insert(Try(execution: dispatch.execution, attempt: dispatch.attempt))
-        return tries.count
+    func begin(_ dispatch: Dispatch, now: Instant) {
+      let (count, over) = state.withLock { state -> (Int, [Channel]) in
+        state.tries[Try(execution: dispatch.execution, attempt: dispatch.attempt)] = (
+          dispatch.channel, dispatch.leaseUntil
+        )
+        var over: [Channel] = []
+        if now - state.lookedAt >= .seconds(10) {
+          state.lookedAt = now
+          for (key, value) in state.tries where value.until <= now {
+            state.tries[key] = nil
+            over.append(value.channel)
+          }
+        }
+        return (state.tries.count, over)
       }
       counts.underWay.set(count)
+      for channel in over { counts.outcomes.counter(.init(channel: channel.rawValue, outcome: "unreported")).add() }
     }
 
     func end(_ report: DispatchReport) {
-      let count: Int? = tries.withLock { tries in
-        let isFirst = tries.remove(Try(execution: report.execution, attempt: report.attempt)) != nil
-        return isFirst ? tries.count : nil
+      let count: Int? = state.withLock { state in
+        let key = Try(execution: report.execution, attempt: report.attempt)
+        return state.tries.removeValue(forKey: key) == nil ? nil : state.tries.count
       }
       guard let count else { return }
       counts.underWay.set(count)
@@ -48,6 +65,7 @@ final class Outbox: Sendable {
   ) throws(CourierFailure) {
     let underWay = UnderWay(counts)
     self.underWay = underWay
+    self.clock = clock
     self.store = store
     self.gateways = gateways
     courier = try Courier(clock: clock) { [store] clinic, report in
@@ -74,7 +92,7 @@ final class Outbox: Sendable {
       case .success(let codes):
         for dispatch in dispatches {
           let code = codes[dispatch.clinic] ?? ""
-          underWay.begin(dispatch)
+          underWay.begin(dispatch, now: clock())
           courier.carry(
             Parcel(
               dispatch: dispatch, clinicCode: code, route: gateways.route(clinic: code, channel: dispatch.channel)))
