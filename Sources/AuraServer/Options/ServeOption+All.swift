@@ -89,9 +89,10 @@ extension ServeOption {
     limit("commands-per-second", 1...1_000_000, 20, "Commands a second of one connection.") {
       $0.limits.commandsPerSecond = $1
     },
-    limit("commands-per-user", 1...1_000_000, 100, "Commands a second of one user, on each loop.") {
-      $0.limits.userCommandsPerSecond = $1
-    },
+    limit(
+      "commands-per-user", 1...1_000_000, nil,
+      "Commands a second of one user, on each loop. Without it: five times those of a connection."
+    ) { $0.limits.userCommandsPerSecond = $1 },
     limit(
       "frames-per-second", 1...1_000_000, 200, "Frames a second of one connection; at least twice its commands."
     ) { $0.limits.framesPerSecond = $1 },
@@ -154,10 +155,10 @@ extension ServeOption {
   ]
 
   private static func limit(
-    _ name: String, _ range: ClosedRange<Int>, _ standard: Int, _ help: String, reloaded: Bool = true,
+    _ name: String, _ range: ClosedRange<Int>, _ standard: Int?, _ help: String, reloaded: Bool = true,
     set: @escaping @Sendable (inout ServerConfiguration, Int) -> Void
   ) -> ServeOption {
-    ServeOption(name, .limits, .number(range), .number(standard), reloaded: reloaded, help) {
+    ServeOption(name, .limits, .number(range), standard.map(Value.number), reloaded: reloaded, help) {
       set(&$0.configuration, $1.number)
     }
   }

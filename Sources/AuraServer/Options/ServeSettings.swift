@@ -87,6 +87,9 @@ package struct ServeSettings: Sendable {
     if demoPassword != nil, !isDemo { throw Failure(description: "--demo-password goes with --demo.") }
     // Whoever may send so many commands must not be stopped for the frames that carry them.
     let commands = configuration.limits.commandsPerSecond
+    if effective.first(where: { $0.option.name == "commands-per-user" })?.value == nil {
+      configuration.limits.userCommandsPerSecond = 5 * commands
+    }
     configuration.limits.framesPerSecond = max(configuration.limits.framesPerSecond, 2 * commands)
   }
 
