@@ -15,6 +15,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON", "YAML"]),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
@@ -32,15 +33,19 @@ let package = Package(
     .target(name: "AuraSodium", dependencies: ["CSodium"], swiftSettings: strict),
     .target(name: "AuraWire", dependencies: ["AuraDomain", "AuraJSON"], swiftSettings: strict),
     .target(name: "AuraThreads", swiftSettings: strict),
+    .target(name: "AuraMetrics", swiftSettings: strict),
     .target(
       name: "AuraStore",
       dependencies: [
-        "AuraDomain", "AuraJSON", "AuraSodium", "AuraThreads", "CSQLite", .product(name: "GRDB", package: "GRDB.swift"),
+        "AuraDomain", "AuraJSON", "AuraSodium", "AuraThreads", "AuraMetrics", "CSQLite",
+        .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: strict),
     .target(
       name: "AuraTransport",
-      dependencies: ["AuraThreads", "CLibWebSockets", .product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        "AuraThreads", "AuraMetrics", "CLibWebSockets", .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
     .target(
       name: "AuraDelivery",
@@ -52,14 +57,15 @@ let package = Package(
     .target(
       name: "AuraHub",
       dependencies: [
-        "AuraDomain", "AuraWire", .product(name: "DequeModule", package: "swift-collections"),
+        "AuraDomain", "AuraWire", "AuraMetrics", .product(name: "DequeModule", package: "swift-collections"),
       ],
       swiftSettings: strict),
     .target(
       name: "AuraServer",
       dependencies: [
         "AuraDomain", "AuraJSON", "AuraWire", "AuraStore", "AuraTransport", "AuraHub", "AuraDelivery", "AuraSodium",
-        "AuraThreads", "CJWT",
+        "AuraThreads", "AuraMetrics", "CJWT",
+        .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
@@ -88,6 +94,7 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    .testTarget(name: "AuraMetricsTests", dependencies: ["AuraMetrics"], swiftSettings: strict),
     .testTarget(name: "AuraDomainTests", dependencies: ["AuraDomain"], swiftSettings: strict),
     .testTarget(name: "AuraJSONTests", dependencies: ["AuraJSON"], swiftSettings: strict),
     .testTarget(name: "AuraWireTests", dependencies: ["AuraWire", "AuraJSON"], swiftSettings: strict),

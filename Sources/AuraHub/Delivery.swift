@@ -56,6 +56,7 @@ extension Hub {
   /// Writes one frame to every subscriber that stands at the tail; the others get theirs when their sockets do.
   private func deliver(_ piece: Stream.Piece, of stream: Stream, from before: Int) {
     var frame: (any SharedFrame)?
+    var sent = 0
     let now = surroundings.now()
     for subscription in stream.subscriptions.values where subscription.state != .waiting {
       let session = subscription.session
@@ -69,11 +70,13 @@ extension Hub {
           subscription.position = piece.seq
           subscription.scanned = piece.seq
           session.lastSent = now
+          sent += 1
           continue
         }
       }
       enqueueCatchUp(subscription)
     }
+    counts.deliveries.add(sent)
   }
 
   func enqueueCatchUp(_ subscription: Subscription) {
@@ -122,6 +125,7 @@ extension Hub {
     let delta = ServerMessage.delta(
       stream: subscription.stream.name, prev: subscription.position, seq: seq, commits: piece.commits)
     sendStream(surroundings.makeFrame(delta), of: subscription, to: subscription.session)
+    counts.catchUps.add()
     subscription.position = seq
   }
 
@@ -195,6 +199,7 @@ extension Hub {
     subscription.position = seq
     subscription.scanned = isLast ? head : piece.seq
     session.queue.prepend(.stream(frame, of: subscription))
+    counts.catchUps.add()
     return true
   }
 
@@ -214,6 +219,7 @@ extension Hub {
           surroundings.makeFrame(
             ServerMessage.delta(
               stream: stream.name, prev: subscription.position, seq: piece.seq, commits: piece.commits)))
+        counts.catchUps.add()
         subscription.position = piece.seq
       }
     case .snapshot(let reason, let parts):
@@ -224,6 +230,7 @@ extension Hub {
           ServerMessage.subscribed(
             re: nil, index: nil, stream: stream.name, mode: .snapshot, reason: reason, cursor: cursor,
             oldest: load.oldest)))
+      counts.began(.snapshot, reason)
       frames += snapshotFrames(parts, of: stream, seq: seq)
       subscription.position = seq
     }

@@ -82,6 +82,7 @@ package final class Hub {
 
   let configuration: Configuration
   let surroundings: Surroundings
+  let counts: HubCounts
   var sessions: [UInt64: Session] = [:]
   var sessionsOfUsers: [ID: [ObjectIdentifier: Session]] = [:]
   var channels: [ID: Channel] = [:]
@@ -108,7 +109,11 @@ package final class Hub {
   }
 
   /// `heads` are the clinics' sequence numbers before the first `publish`.
-  package init(configuration: Configuration, epoch: String, heads: [ID: Int], surroundings: Surroundings) {
+  package init(
+    configuration: Configuration, epoch: String, heads: [ID: Int], counts: HubCounts = HubCounts(),
+    surroundings: Surroundings
+  ) {
+    self.counts = counts
     self.configuration = configuration
     self.epoch = epoch
     self.heads = heads
@@ -185,6 +190,7 @@ package final class Hub {
     let old = session.subscriptions[stream.name]
     guard old != nil || !isFull else {
       dropIfUnused(stream)
+      counts.refusedSubscriptions.add()
       return refuse(.tooLarge, "at most \(configuration.subscriptionsMax) subscriptions a connection")
     }
     let subscription = Subscription(session: session, stream: stream)
@@ -357,6 +363,7 @@ package final class Hub {
     _ reason: ServerMessage.Reason?, seq: Int, _ load: Load
   ) {
     subscription.request = nil
+    counts.began(mode, reason)
     let stream = subscription.stream
     let cursor = Cursor(epoch: load.epoch, seq: seq, scope: stream.key.scope.digest)
     send(

@@ -1,5 +1,6 @@
 import AuraDomain
 import AuraHub
+import AuraMetrics
 import AuraStore
 import AuraTransport
 import AuraWire
@@ -12,7 +13,10 @@ extension Gateway {
   func take(_ text: UnsafeRawBufferPointer, from peer: Peer) {
     if case .leaving = peer.phase { return }
     if case .greeting = peer.phase {
-      guard peer.early.count < Self.earlyMax else { return leave(peer, .rateLimited, "wait for the welcome") }
+      guard peer.early.count < Self.earlyMax else {
+        refused(.earlyFrames)
+        return leave(peer, .rateLimited, "wait for the welcome")
+      }
       peer.early.append(Array(text))
       return
     }
@@ -75,6 +79,16 @@ extension Gateway {
     } catch {
       return reject(peer, re: re, error.code, "the token is not valid")
     }
+    // Known to be the user's own, not yet read from the database: here a place costs nothing.
+    if peer.user == nil {
+      guard shared.userConnections.enter(claims.user) else {
+        refused(.connectionsPerUser)
+        return leave(
+          peer, .rateLimited, "more than \(shared.userConnections.limit) connections of one user",
+          reconnectMilliseconds: 30_000)
+      }
+      peer.user = claims.user
+    }
     readIdentity(of: peer.connection.id, claims, re: re, then: then)
   }
 
@@ -128,7 +142,7 @@ extension Gateway {
     log.info(
       "welcome",
       metadata: [
-        "connection": "\(peer.connection.id)", "user": "\(claims.user)", "app": "\(hello.app.prefix(32))",
+        "connection": "\(peer.connection.id)", "user": "\(claims.user)", "app": "\(Self.word(hello.app))",
       ])
     peer.name = identity.name
     for membership in identity.memberships {
@@ -160,33 +174,49 @@ extension Gateway {
 
   // MARK: Commands and queries
 
+  /// What a client calls itself, as far as it is a name of a program.
+  private static func word(_ app: String) -> String {
+    String(app.prefix(32).filter { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./".contains($0)) })
+  }
+
   /// Takes a place among the requests in flight; `false`, and an error sent, where there is none.
-  private func admit(_ id: Int, _ peer: Peer, _ session: Session) -> Bool {
+  private func admit(_ id: Int, _ peer: Peer, _ session: Session, _ request: Peer.Taken) -> Bool {
     if isDraining {
       hub.send(ServerMessage.error(WireFailure(re: id, .unavailable, "the server is stopping")), to: session)
       return false
     }
-    guard !peer.inFlight.contains(id) else {
+    guard peer.inFlight[id] == nil else {
       hub.send(
         ServerMessage.error(WireFailure(re: id, .badRequest, "this id is in flight already", path: "id")), to: session)
       return false
     }
     guard peer.inFlight.count < limits.inFlightMax else {
+      refused(.requestsInFlight)
       hub.send(
         ServerMessage.error(
           WireFailure(re: id, .rateLimited, "at most \(limits.inFlightMax) requests in flight"), retryMilliseconds: 100),
         to: session)
       return false
     }
-    peer.inFlight.insert(id)
+    peer.inFlight[id] = request
     return true
   }
 
   private func submit(_ message: CommandMessage, _ peer: Peer, _ session: Session) {
+    let at = Stopwatch.nanoseconds()
     if let wait = peer.commands.take(now: .monotonic) {
+      refused(.commandsPerSecond)
       return hub.send(
         ServerMessage.error(
           WireFailure(re: message.id, .rateLimited, "at most \(limits.commandsPerSecond) commands a second"),
+          retryMilliseconds: wait), to: session)
+    }
+    if let wait = takeUserCommand(session.user) {
+      refused(.commandsPerUser)
+      return hub.send(
+        ServerMessage.error(
+          WireFailure(
+            re: message.id, .rateLimited, "at most \(limits.userCommandsPerSecond) commands a second of one user"),
           retryMilliseconds: wait), to: session)
     }
     let command: Command
@@ -195,10 +225,12 @@ extension Gateway {
     } catch {
       return hub.send(ServerMessage.error(re: message.id, refusal: error), to: session)
     }
-    guard admit(message.id, peer, session) else { return }
+    let taken = Peer.Taken(name: command.name, clinic: message.clinic, at: at, isCommand: true)
+    guard admit(message.id, peer, session, taken) else { return }
     if command.namesCode {
       if let wait = shared.guesses.take(clinic: message.clinic, user: session.user, now: .monotonic) {
-        peer.inFlight.remove(message.id)
+        peer.inFlight[message.id] = nil
+        refused(.codes)
         return hub.send(
           ServerMessage.error(
             WireFailure(re: message.id, .rateLimited, "too many codes that are none"),
@@ -213,7 +245,7 @@ extension Gateway {
         expect: message.expect.map { Expectation(table: $0.table, id: $0.id, version: $0.version) },
         reason: message.reason))
     if !isTaken {
-      peer.inFlight.remove(message.id)
+      peer.inFlight[message.id] = nil
       if let clinic = peer.guesses.removeValue(forKey: message.id) {
         shared.guesses.giveBack(clinic: clinic, user: session.user)
       }
@@ -230,7 +262,9 @@ extension Gateway {
     } catch {
       return hub.send(ServerMessage.error(re: message.id, refusal: error), to: session)
     }
-    guard admit(message.id, peer, session) else { return }
+    let taken = Peer.Taken(
+      name: "", clinic: message.clinic, at: Stopwatch.nanoseconds(), isCommand: false)
+    guard admit(message.id, peer, session, taken) else { return }
     let (post, loop, id, user) = (shared.post, loop, session.id, session.user)
     let now = shared.configuration.clock()
     let isSuperAdmin = session.isSuperAdmin
@@ -251,6 +285,7 @@ extension Gateway {
         } else if message.reason != nil, isSuperAdmin {
           gateway.audit(user, message.clinic, message.name, message.reason)
         }
+        gateway.countQuery(result.map(\.answer))
         let text =
           switch result {
           case .success((let seq, .success(let data))): ServerMessage.result(re: message.id, seq: seq, data: data)
@@ -267,7 +302,10 @@ extension Gateway {
   /// Sends a request's answer; its place is free when the socket has taken it.
   private func reply(session id: UInt64, request: Int, _ text: [UInt8]) {
     guard let peer = peers[id], let session = peer.session else { return }
-    hub.send(text, to: session) { [weak peer] in peer?.inFlight.remove(request) }
+    hub.send(text, to: session) { [weak peer, counts] in
+      guard let taken = peer?.inFlight.removeValue(forKey: request) else { return }
+      (taken.isCommand ? counts.commandToAck : counts.querySeconds).observe(Stopwatch.nanoseconds() - taken.at)
+    }
   }
 
   // MARK: What the store has done
@@ -290,9 +328,14 @@ extension Gateway {
       commits += delivery.commits
     }
     if !commits.isEmpty { hub.publish(commits) }
+    let sentAt = Stopwatch.nanoseconds()
+    for delivery in deliveries where !delivery.commits.isEmpty && delivery.durableAt > 0 {
+      counts.commitToSent.observe(sentAt - delivery.durableAt, times: delivery.commits.count)
+    }
     for delivery in deliveries {
       for outcome in delivery.outcomes {
         settleGuess(of: outcome)
+        tell(of: outcome)
         let text =
           switch outcome.outcome.result {
           case .success(let accepted):
@@ -411,4 +454,6 @@ struct Delivery: Sendable {
   var commits: [Commit]
   var outcomes: [(session: UInt64, request: Int, outcome: Outcome)]
   var signals: [Signal]
+  /// When it was durable, by `Stopwatch`.
+  var durableAt: Int
 }

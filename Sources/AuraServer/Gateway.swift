@@ -16,6 +16,9 @@ struct Shared: Sendable {
   var pages: MessagePages
   var presence: PresenceBoard
   let guesses = GuessGate()
+  var userConnections: UserConnections
+  var metrics: Metrics
+  var operations: Operations
   var version: String
   var post: @Sendable (_ loop: Int, _ work: @escaping @Sendable (Gateway) -> Void) -> Void
   var takePublished: @Sendable (_ loop: Int) -> [Delivery]
@@ -29,6 +32,9 @@ final class Gateway: LoopHandler {
   var hub: Hub
   var peers: [UInt64: Peer] = [:]
   var isDraining = false
+  let counts: LoopCounts
+  /// Commands that each user here may still send, over all connections of theirs on this loop.
+  var userCommands: [ID: TokenBucket] = [:]
   /// When a refusal was last written to the audit, by user: one entry a minute is enough.
   var deniedAt: [ID: Instant] = [:]
   private var lastSweep = Instant(milliseconds: 0)
@@ -36,6 +42,8 @@ final class Gateway: LoopHandler {
   init(shared: Shared, loop: Int, epoch: String, heads: [ID: Int]) {
     self.shared = shared
     self.loop = loop
+    counts = shared.metrics.loops[loop]
+    limits = shared.configuration.limits
     var configuration = Hub.Configuration()
     let limits = shared.configuration.limits
     configuration.frameBytes = limits.frameBytes
@@ -43,7 +51,7 @@ final class Gateway: LoopHandler {
     // The hub's surroundings call back into this gateway, which does not exist yet: they go through the box.
     let box = Box()
     hub = Hub(
-      configuration: configuration, epoch: epoch, heads: heads,
+      configuration: configuration, epoch: epoch, heads: heads, counts: counts.hub,
       surroundings: .init(
         makeFrame: { Frame(text: $0) },
         load: { box.gateway?.load($0) },
@@ -57,15 +65,22 @@ final class Gateway: LoopHandler {
 
   private final class Box { weak var gateway: Gateway? }
 
-  var limits: SessionLimits { shared.configuration.limits }
+  private(set) var limits: SessionLimits
+
+  /// For connections from now on, and for what one user may send.
+  func take(_ limits: SessionLimits) {
+    self.limits = limits
+    userCommands = [:]
+  }
 
   // MARK: Connections
 
   func opened(_ connection: Connection) {
-    let peer = Peer(connection: connection, limits: limits, now: .monotonic)
+    let peer = Peer(connection: connection, limits: limits, counts: counts, now: .monotonic)
     connection.user = peer
     peers[connection.id] = peer
-    log.debug("opened", metadata: ["connection": "\(connection.id)"])
+    counts.opened.add()
+    log.info("opened", metadata: ["connection": "\(connection.id)", "loop": "\(loop)"])
     if isDraining { leave(peer, .draining, "the server is stopping") }
   }
 
@@ -73,7 +88,11 @@ final class Gateway: LoopHandler {
     guard let peer = connection.user as? Peer else { return }
     let now = Instant.monotonic
     peer.lastReceived = now
+    peer.framesReceived += 1
+    counts.framesReceived.add()
+    counts.bytesReceived.add(text.count)
     guard peer.frames.take(now: now) == nil else {
+      refused(.framesPerSecond)
       return leave(peer, .rateLimited, "more than \(limits.framesPerSecond) frames a second")
     }
     take(text, from: peer)
@@ -86,22 +105,31 @@ final class Gateway: LoopHandler {
 
   func closed(_ connection: Connection) {
     guard let peer = peers.removeValue(forKey: connection.id) else { return }
+    let user = peer.user
     forget(peer)
     peer.phase = .leaving
-    log.debug("closed", metadata: ["connection": "\(connection.id)", "code": "\(connection.closeCode)"])
+    counts.countClosed(connection.closeCode)
+    log.info(
+      "closed",
+      metadata: [
+        "connection": "\(connection.id)", "user": "\(user.map { "\($0)" } ?? "none")",
+        "code": "\(connection.closeCode)",
+        "reason": "\(peer.ended ?? "the client has left")",
+        "seconds": "\((Instant.monotonic - peer.openedAt).milliseconds / 1_000)", "received": "\(peer.framesReceived)",
+        "sent": "\(peer.framesSent)", "commands": "\(peer.commandsTaken)", "unanswered": "\(peer.inFlight.count)",
+      ])
   }
 
   /// Ends a connection: the messages that wait, `bye` and the close frame, all in one last write. What waits of streams
   /// is left out: the client comes back for it with its cursor, or is no longer to have it.
   func leave(_ peer: Peer, _ code: CloseReason, _ reason: String, reconnectMilliseconds: Int? = nil) {
     if case .leaving = peer.phase { return }
+    peer.ended = reason
     let waiting = peer.session?.takeMessages().compactMap { $0 as? Frame } ?? []
     forget(peer)
     peer.phase = .leaving
     let bye = Frame(text: ServerMessage.bye(code, reason: reason, reconnectMilliseconds: reconnectMilliseconds))
     peer.connection.close(code: code.rawValue, reason: reason, behind: Frame(joining: waiting + [bye]))
-    log.info(
-      "ended", metadata: ["connection": "\(peer.connection.id)", "code": "\(code.rawValue)", "reason": "\(reason)"])
   }
 
   private func end(_ session: Session, _ code: CloseReason, _ reason: String) {
@@ -110,8 +138,13 @@ final class Gateway: LoopHandler {
   }
 
   private func forget(_ peer: Peer) {
+    if let user = peer.user {
+      peer.user = nil
+      shared.userConnections.leave(user)
+    }
     guard let session = peer.session else { return }
     hub.close(session)
+    if hub.sessions(of: session.user).isEmpty { userCommands[session.user] = nil }
     for clinic in peer.presence {
       shared.presence.leave(user: session.user, clinic: clinic, now: .monotonic)
     }
@@ -128,6 +161,7 @@ final class Gateway: LoopHandler {
     if loop == 0 { shared.presence.expire(now: now) }
     let wall = shared.configuration.clock()
     for peer in Array(peers.values) { look(after: peer, now: now, wall: wall) }
+    counts.show(hub.sizes, connections: peers.count)
   }
 
   private func look(after peer: Peer, now: Instant, wall: Instant) {
@@ -138,6 +172,7 @@ final class Gateway: LoopHandler {
       if now - peer.openedAt >= .seconds(3 * limits.helloSeconds) { leave(peer, .overloaded, "no welcome in time") }
     case .new:
       if now - peer.openedAt >= .seconds(limits.helloSeconds) {
+        refused(.helloTime)
         leave(peer, .badToken, "no hello within \(limits.helloSeconds) s")
       }
     case .ready(let session):
@@ -147,9 +182,13 @@ final class Gateway: LoopHandler {
         hub.send(ServerMessage.authDue(at: peer.expiresAt), to: session)
       }
       if let since = session.waitingSince, !session.isStalled, now - since >= .seconds(limits.slowSeconds) {
+        refused(.slowReader)
         return leave(peer, .tooSlow, "the socket has taken nothing for \(limits.slowSeconds) s")
       }
-      if session.waitingMessages > limits.waitingMessagesMax { return leave(peer, .tooSlow, "too much waits") }
+      if session.waitingMessages > limits.waitingMessagesMax {
+        refused(.waitingMessages)
+        return leave(peer, .tooSlow, "too much waits")
+      }
       let interval = Span(milliseconds: limits.pingMilliseconds)
       if let pinged = peer.pingedAt {
         guard now - pinged >= interval else { return }
@@ -166,6 +205,8 @@ final class Gateway: LoopHandler {
       }
     }
   }
+
+  func refused(_ limit: Limit) { shared.metrics.refusals.count(limit) }
 
   // MARK: Stopping
 

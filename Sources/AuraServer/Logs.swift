@@ -1,6 +1,7 @@
 import AuraDomain
 import Foundation
 import Logging
+import Synchronization
 
 /// The hub's log: one line an event on the standard error, text for a terminal, JSON for everything else.
 ///
@@ -8,22 +9,32 @@ import Logging
 package struct LineLog: LogHandler {
   package enum Format: String, Sendable, CaseIterable { case text, json }
 
-  package var logLevel: Logger.Level
+  /// The whole process's, unless this logger was told its own.
+  package var logLevel: Logger.Level {
+    get { own ?? Self.level.withLock { $0 } }
+    set { own = newValue }
+  }
+  private var own: Logger.Level?
+  private static let level = Mutex(Logger.Level.info)
   package var metadata: Logger.Metadata = [:]
   private let label: String
   private let format: Format
 
-  init(label: String, level: Logger.Level, format: Format) {
+  init(label: String, level: Logger.Level? = nil, format: Format) {
     self.label = label
-    self.logLevel = level
+    own = level
     self.format = format
   }
 
   /// Makes this the log of the whole process. Called once, before the first logger is made.
   package static func bootstrap(level: Logger.Level, format: Format? = nil) {
     let format = format ?? (isatty(STDERR_FILENO) == 1 ? .text : .json)
-    LoggingSystem.bootstrap { LineLog(label: $0, level: level, format: format) }
+    set(level: level)
+    LoggingSystem.bootstrap { LineLog(label: $0, format: format) }
   }
+
+  /// From now on, of all loggers.
+  package static func set(level: Logger.Level) { self.level.withLock { $0 = level } }
 
   package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
@@ -33,10 +44,9 @@ package struct LineLog: LogHandler {
   package func log(event: LogEvent) {
     let now = Instant(milliseconds: Int(Date().timeIntervalSince1970 * 1_000))
     let line = line(of: event, at: now)
-    // One call a line, so that lines of several threads do not mix.
-    line.withUnsafeBytes { bytes in
-      _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count)
-    }
+    LogLines.shared.add(line)
+    // What explains an end must be written before it.
+    if event.level >= .error { LogLines.shared.flush(seconds: 0.5) }
   }
 
   func line(of event: LogEvent, at now: Instant) -> [UInt8] {

@@ -14,17 +14,33 @@ final class Peer: Outlet {
     case leaving
   }
 
+  /// A request that was taken, and when, by `Stopwatch`.
+  struct Taken {
+    var name: String
+    var clinic: ID
+    var at: Int
+    var isCommand: Bool
+  }
+
   let connection: Connection
+  let counts: LoopCounts
   var phase = Phase.new
   /// What has come behind a hello that is not answered yet.
   var early: [[UInt8]] = []
   /// Requests that have not been answered, or whose answer has not left.
-  var inFlight: Set<Int> = []
+  var inFlight: [Int: Taken] = [:]
   /// The clinics of requests in flight that name a code, which costs a try until it turns out to be one.
   var guesses: [Int: ID] = [:]
   var commands: TokenBucket
   var frames: TokenBucket
   var openedAt: Instant
+  /// Whose place among a user's connections this one has.
+  var user: ID?
+  /// Why the hub has ended it; `nil` while it has not.
+  var ended: String?
+  var commandsTaken = 0
+  var framesReceived = 0
+  var framesSent = 0
   var expiresAt = Instant.latest
   var isAuthDueSent = false
   var pings = 0
@@ -35,8 +51,9 @@ final class Peer: Outlet {
   /// The clinics whose presence counts this device.
   var presence: Set<ID> = []
 
-  init(connection: Connection, limits: SessionLimits, now: Instant) {
+  init(connection: Connection, limits: SessionLimits, counts: LoopCounts, now: Instant) {
     self.connection = connection
+    self.counts = counts
     openedAt = now
     lastReceived = now
     commands = TokenBucket(perSecond: limits.commandsPerSecond, now: now)
@@ -47,7 +64,11 @@ final class Peer: Outlet {
 
   func send(_ frame: any SharedFrame) -> Bool {
     guard let frame = frame as? Frame else { return false }
-    return connection.send(frame)
+    guard connection.send(frame) else { return false }
+    framesSent += 1
+    counts.framesSent.add()
+    counts.bytesSent.add(frame.byteCount)
+    return true
   }
 
   func requestWritable() { connection.requestWritable() }

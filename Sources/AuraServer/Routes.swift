@@ -1,20 +1,30 @@
 import AuraDomain
+import AuraMetrics
 import AuraTransport
 
 /// The HTTP routes.
 extension Gateway {
   func http(_ request: HTTPRequest, respond: HTTPResponder) {
-    // Liveness, not readiness: whoever watches this ends what does not answer, which would mend no full disk.
-    if request.path == "/healthz" {
-      guard request.method == "GET" || request.method == "HEAD" else {
-        return respond.respond(
-          HTTPResponse(status: 405, json: Array(#"{"error":"GET only"}"#.utf8), headers: [("Allow", "GET, HEAD")]))
-      }
-      return respond.respond(HTTPResponse(status: 200, json: Array(#"{"status":"ok"}"#.utf8)))
-    }
+    let respond = counting(request, respond)
+    if Operations.paths.contains(request.path) { return shared.operations.handle(request, respond) }
     if request.path.hasPrefix(SignIn.path) { return shared.signIn.handle(request, respond) }
     if request.path.hasPrefix(GatewayEvents.path) { return shared.events.handle(request, respond) }
     if request.path.hasPrefix(MessagePages.path) { return shared.pages.handle(request, respond) }
     respond.respond(HTTPResponse(status: 404, json: Array(#"{"error":"no such route"}"#.utf8)))
+  }
+
+  /// Counts the answer, how long it took, and whether it was a limit's.
+  private func counting(_ request: HTTPRequest, _ responder: HTTPResponder) -> HTTPResponder {
+    let begun = Stopwatch.nanoseconds()
+    let (counts, refusals, path) = (counts, shared.metrics.refusals, request.path)
+    return HTTPResponder { response in
+      counts.httpRequests.counter(response.status).add()
+      counts.httpSeconds.observe(Stopwatch.nanoseconds() - begun)
+      if response.status == 429 {
+        refusals.count(
+          path.hasPrefix(SignIn.path) ? .signIn : path.hasPrefix(GatewayEvents.path) ? .gatewayEvents : .routes)
+      }
+      responder.respond(response)
+    }
   }
 }

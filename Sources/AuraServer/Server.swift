@@ -20,6 +20,8 @@ package final class Server: Sendable {
   private let switchboard: Switchboard
   private let passwords: Passwords
   private let outbox: Outbox
+  private let operations: Operations
+  private let userConnections: UserConnections
   private let log = Logger(label: "server")
 
   /// Opens the data folder and takes the port; clients are let in by `start`.
@@ -53,7 +55,15 @@ package final class Server: Sendable {
     let presence = PresenceBoard { clinic, text in
       switchboard.postToAll { $0.showPresence(text, clinic: clinic) }
     }
-    let outbox = try Outbox(store: store, gateways: configuration.gateways, clock: configuration.clock)
+    var transportConfiguration = TransportConfiguration()
+    let loops = max(1, configuration.loops)
+    let metrics = Metrics(
+      loops: loops, version: Self.version, startedAt: configuration.clock(), transport: transportConfiguration.counts,
+      store: storeConfiguration.counts)
+    let operations = Operations(store: store, metrics: metrics, readers: configuration.metricsReaders)
+    self.operations = operations
+    let outbox = try Outbox(
+      store: store, gateways: configuration.gateways, counts: metrics.courier, clock: configuration.clock)
     self.outbox = outbox
     store.start { batch in
       Self.follow(batch, presence)
@@ -65,17 +75,20 @@ package final class Server: Sendable {
     for code in configuration.gateways.codes.subtracting(try Self.read(store) { try $0.clinicCodes() } ?? []).sorted() {
       log.warning("no clinic has the code that a gateway is for", metadata: ["code": "\(code)"])
     }
+    let userConnections = UserConnections(most: configuration.connectionsPerUserMax)
+    self.userConnections = userConnections
     let shared = Shared(
       configuration: configuration, store: store, tokens: tokens, signIn: signIn,
       events: GatewayEvents(store: store, gateways: configuration.gateways, clock: configuration.clock),
-      pages: MessagePages(store: store, clock: configuration.clock), presence: presence, version: Self.version,
+      pages: MessagePages(store: store, clock: configuration.clock), presence: presence,
+      userConnections: userConnections, metrics: metrics,
+      operations: operations, version: Self.version,
       post: { loop, work in switchboard.post(loop, work) },
       takePublished: { loop in switchboard.take(loop) })
 
-    var transportConfiguration = TransportConfiguration()
     transportConfiguration.host = configuration.host
     transportConfiguration.port = configuration.port
-    transportConfiguration.loops = max(1, configuration.loops)
+    transportConfiguration.loops = loops
     transportConfiguration.tls = configuration.tls.map { TLSFiles(certificate: $0.certificate, key: $0.key) }
     transportConfiguration.staticRoot = configuration.publicDirectory
     transportConfiguration.webSockets = [
@@ -84,7 +97,7 @@ package final class Server: Sendable {
     ]
     transportConfiguration.allowedOrigins = configuration.allowedOrigins
     transportConfiguration.trustedProxies = configuration.trustedProxies
-    transportConfiguration.dynamicPaths = ["/api/", "/healthz", MessagePages.path]
+    transportConfiguration.dynamicPaths = ["/api/", MessagePages.path] + Operations.paths
     transportConfiguration.echoes = configuration.echoes
     transportConfiguration.limits.connectionsMax = configuration.connectionsMax
     // What is posted is bounded by what asks for it; a completion that were dropped would leave a client waiting.
@@ -102,12 +115,23 @@ package final class Server: Sendable {
     }
     port = transport.port
     switchboard.connect(transport)
+    operations.count { [weak transport] in transport?.connectionCount ?? 0 }
   }
 
   /// Lets clients in.
   package func start() {
     transport.start()
     log.info("listening", metadata: ["host": "\(configuration.host)", "port": "\(port)"])
+  }
+
+  /// Takes up certificate and limits anew; the rest of the configuration is of the start alone.
+  package func reload(_ configuration: ServerConfiguration) {
+    transport.reload(
+      tls: configuration.tls.map { TLSFiles(certificate: $0.certificate, key: $0.key) },
+      connectionsMax: configuration.connectionsMax, connectionsPerAddressMax: configuration.connectionsPerAddressMax)
+    userConnections.set(most: configuration.connectionsPerUserMax)
+    let limits = configuration.limits
+    switchboard.postToAll { $0.take(limits) }
   }
 
   package var connectionCount: Int { transport.connectionCount }
@@ -119,6 +143,7 @@ package final class Server: Sendable {
   ///   libwebsockets' contexts apart has faults of its own (it closes a descriptor twice, and once was seen to spoil the
   ///   heap), and by then nothing is in them that the system does not tidy up better.
   package func stop(endsProcess: Bool = false) {
+    operations.drain()
     transport.stopListening()
     let isStopping = DispatchGroup()
     for loop in 0..<transport.loops {
@@ -211,7 +236,9 @@ final class Switchboard: Sendable {
 
   /// Called on the writer's thread with a durable batch.
   func publish(_ batch: Batch) {
-    var deliveries = (0..<loops).map { _ in Delivery(commits: batch.commits, outcomes: [], signals: batch.signals) }
+    var deliveries = (0..<loops).map { _ in
+      Delivery(commits: batch.commits, outcomes: [], signals: batch.signals, durableAt: batch.durableAt)
+    }
     var calls: [(@Sendable (Outcome) -> Void, Outcome)] = []
     for (origin, outcome) in batch.outcomes {
       switch origin {

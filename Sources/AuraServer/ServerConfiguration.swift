@@ -13,6 +13,8 @@ package struct ServerConfiguration: Sendable {
   package var allowedOrigins: Set<String> = []
   /// Addresses of proxies in front whose word counts about who asks, and whether by TLS.
   package var trustedProxies: Set<String> = []
+  /// Addresses beside the machine's own that may read `/metrics`.
+  package var metricsReaders: Set<String> = []
   /// Serves `/echo`, for conformance suites only.
   package var echoes = false
   /// PEM files of an identity provider's public keys, with the issuer that they sign for.
@@ -24,6 +26,7 @@ package struct ServerConfiguration: Sendable {
   package var limits = SessionLimits()
   package var connectionsMax = 20_000
   package var connectionsPerAddressMax = 20_000
+  package var connectionsPerUserMax = 100
   package var readers = 2
   package var clock: @Sendable () -> Instant = { .systemNow }
 
@@ -31,11 +34,13 @@ package struct ServerConfiguration: Sendable {
 }
 
 /// What one connection may do.
-package struct SessionLimits: Sendable {
+package struct SessionLimits: Sendable, Equatable {
   package var frameBytes = 65_536
   /// Requests that wait for their answer.
   package var inFlightMax = 32
   package var commandsPerSecond = 20
+  /// Of all connections that a user has on one loop.
+  package var userCommandsPerSecond = 100
   /// Frames of any kind; beyond it the connection is closed as rate limited.
   package var framesPerSecond = 200
   package var subscriptionsMax = 32

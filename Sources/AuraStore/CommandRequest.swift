@@ -87,6 +87,8 @@ package struct Batch: Sendable {
   package var dispatches: [Dispatch] = []
   /// Messages that may no longer leave, if they have not.
   package var recalls: [Recall] = []
+  /// When it was durable, by `Stopwatch`; 0 for a batch of which nothing happened.
+  package var durableAt = 0
   /// What `write` callers wait for; run after `publish`.
   var completions: [@Sendable () -> Void] = []
 

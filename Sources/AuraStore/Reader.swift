@@ -22,6 +22,11 @@ package struct Reader {
 
   private static let codes: SQL = "SELECT clinic_code FROM clinics"
 
+  /// Timers that are due and have not fired, counted no further than `limit`, and since when the longest waits.
+  package func timersDue(limit: Int = 10_000) throws -> (count: Int, since: Instant?) {
+    try Timers.countDue(session, at: now, limit: limit)
+  }
+
   /// Who a user is in a clinic, for a query's rights. Throws `forbidden` when the clinic is not theirs, whether or not
   /// it exists.
   package func actor(user: ID, clinic: ID, reason: String? = nil) throws -> Actor {

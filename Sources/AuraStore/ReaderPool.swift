@@ -18,10 +18,12 @@ final class ReaderPool: Sendable {
   private let state = Mutex(State())
   private let available = DispatchSemaphore(value: 0)
   private let waitingMax: Int
+  private let counts: StoreCounts
   private let threads = Mutex<[OwnedThread]>([])
 
   init(configuration: StoreConfiguration, epoch: String) throws(StoreFailure) {
     waitingMax = configuration.readsWaitingMax
+    counts = configuration.counts
     for number in 0..<max(1, configuration.readers) {
       let queue = try SQLite.openReader(directory: configuration.directory, number: number)
       let thread = OwnedThread(name: "aura.reader.\(number)", stackBytes: 4 << 20) { [self] in
@@ -41,8 +43,11 @@ final class ReaderPool: Sendable {
       }
       return { then(result) }
     }
+    if !isTaken { counts.refusedReads.add() }
     if !isTaken { then(.failure(state.withLock { $0.isClosed } ? .stopped : .overloaded)) }
   }
+
+  var waiting: Int { state.withLock { $0.waiting.count - $0.taken } }
 
   func stop(seconds: Double) -> Bool {
     state.withLock { $0.isClosed = true }

@@ -66,6 +66,12 @@ enum SQLite {
     }
   }
 
+  /// 0 for one that is not there.
+  static func bytes(ofFile path: String) -> Int {
+    var facts = stat()
+    return stat(path, &facts) == 0 ? Int(facts.st_size) : 0
+  }
+
   private static func harden(_ database: Database) throws {
     try database.execute(sql: "PRAGMA trusted_schema = OFF")
     try database.execute(sql: "PRAGMA cell_size_check = ON")

@@ -66,7 +66,11 @@ package final class Store: Sendable {
   }
 
   /// Hands a command to the writer; `false` when too many wait already.
-  package func submit(_ request: CommandRequest) -> Bool { mailbox.offer(.command(request)) }
+  package func submit(_ request: CommandRequest) -> Bool {
+    let isTaken = mailbox.offer(.command(request))
+    if !isTaken { configuration.counts.refusedWrites.add() }
+    return isTaken
+  }
 
   /// Runs `work` on the writer, in the same transactions as the commands. `then` is called on the writer's thread,
   /// after the commit and after `publish`; with `overloaded` at once, on the caller's, when too much waits.
@@ -80,7 +84,10 @@ package final class Store: Sendable {
         return { then(.success(value)) }
       },
       failed: { then(.failure($0)) })
-    if !mailbox.offer(.write(job)) { then(.failure(mailbox.isClosed ? StoreFailure.stopped : .overloaded)) }
+    if !mailbox.offer(.write(job)) {
+      configuration.counts.refusedWrites.add()
+      then(.failure(mailbox.isClosed ? StoreFailure.stopped : .overloaded))
+    }
   }
 
   /// Runs `work` on a reader's thread in one read transaction; `then` is called on that thread, or with `overloaded` at
@@ -89,6 +96,15 @@ package final class Store: Sendable {
     _ work: @escaping @Sendable (Reader) throws -> T, then: @escaping @Sendable (Result<T, StoreFailure>) -> Void
   ) {
     readers.read(work, then: then)
+  }
+
+  /// Requests that wait for the writer, and reads that wait for a reader.
+  package var waiting: (writes: Int, reads: Int) { (mailbox.count, readers.waiting) }
+
+  /// Bytes of the database, and of its write-ahead log.
+  package var fileBytes: (database: Int, log: Int) {
+    let path = configuration.directory + "/" + SQLite.fileName
+    return (SQLite.bytes(ofFile: path), SQLite.bytes(ofFile: path + "-wal"))
   }
 
   /// Takes nothing more, finishes what was taken, closes. `false` when a thread did not end within `seconds`.
@@ -122,20 +138,26 @@ private enum WriterLoop {
       return
     }
     var retention = RetentionJob(configuration.retention)
+    var tally = CommandTally(configuration.counts)
     while true {
       let isLast = mailbox.isClosed
       let jobs = mailbox.takeAll()
       var start = 0
       while start < jobs.count {
         let end = min(jobs.count, start + configuration.batchMax)
-        finish(writer.process(Array(jobs[start..<end])), publish)
+        let part = Array(jobs[start..<end])
+        let batch = writer.process(part)
+        tally.add(part, batch)
+        finish(batch, publish)
         start = end
       }
       if isLast, jobs.isEmpty { return }
       let now = configuration.clock()
       if !jobs.isEmpty, !retention.isOverdue(now) { continue }
       if let due = writer.nextDue, due <= now, writer.failure == nil {
-        finish(writer.process([]), publish)
+        let batch = writer.process([])
+        tally.add([], batch)
+        finish(batch, publish)
         continue
       }
       if retention.due(now) <= now, writer.failure == nil {

@@ -26,6 +26,7 @@ package struct StoreConfiguration: Sendable {
   /// How long a timer may be late when the clock jumps while the writer sleeps.
   package var idleSecondsMax = 5.0
   package var retention = Retention()
+  package var counts = StoreCounts()
   /// Called on the writer's thread for what an operator should know: an unexpected error of a command, a full disk.
   package var report: @Sendable (String) -> Void = { _ in }
   /// Called on the writer's thread when a commit failed in a way that leaves open whether it is on disk. The store

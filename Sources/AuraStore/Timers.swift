@@ -24,6 +24,10 @@ enum Timers {
     SELECT clinic_id, dedupe, due, kind, payload, attempts FROM sys_timers WHERE not_before <= $1
     ORDER BY not_before, clinic_id, dedupe LIMIT $2
     """
+  private static let countDue: SQL = """
+    SELECT COUNT(*), MIN(not_before)
+    FROM (SELECT not_before FROM sys_timers WHERE not_before <= $1 ORDER BY not_before LIMIT $2) due
+    """
   private static let postpone: SQL = """
     UPDATE sys_timers SET attempts = $1, not_before = $2 WHERE clinic_id = $3 AND dedupe = $4
     """
@@ -40,6 +44,11 @@ enum Timers {
 
   static func nextDue(_ session: SQLSession) throws -> Instant? {
     try session.first(next) { $0.optionalInstant(0) } ?? nil
+  }
+
+  /// How many timers are due, counted no further than `limit`, and since when the longest.
+  static func countDue(_ session: SQLSession, at now: Instant, limit: Int) throws -> (count: Int, since: Instant?) {
+    try session.first(countDue, .instant(now), .integer(limit)) { ($0.integer(0), $0.optionalInstant(1)) } ?? (0, nil)
   }
 
   /// What is due, the longest due first, and the names of timers that this program cannot read: they must not hold up

@@ -45,5 +45,12 @@ package final class WriteTransaction {
     try Identity.read(session, user: user, session: id, now: now)
   }
 
+  private static let touchMeta: SQL = """
+    INSERT INTO sys_meta (name, value) VALUES ('touched', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+    """
+
+  /// Writes something that nobody reads, so that the commit has to reach the disk.
+  package func touch() throws { try session.execute(Self.touchMeta, .text("\(now.milliseconds)")) }
+
   package func clinicRows(_ clinic: ID) -> any ClinicRows { StoredRows(session: session, clinicID: clinic) }
 }

@@ -1,4 +1,5 @@
 import AuraDomain
+import AuraMetrics
 
 /// The writer's core: takes requests, makes one durable transaction of them, says what came of it. Synchronous and
 /// without a thread of its own; it stays on the thread that made it.
@@ -50,6 +51,7 @@ package final class Writer {
     let now = configuration.clock()
     if jobs.isEmpty, nextDue.map({ $0 > now }) ?? true { return Batch() }
     return connection.use { session in
+      let startedAt = Stopwatch.nanoseconds()
       var work = Work(now: now)
       isInSavepoint = false
       do {
@@ -63,11 +65,16 @@ package final class Writer {
         if connection.isInTransaction { _ = try? session.execute(SQLSession.rollback) }
         return abandon(jobs, session, because: error)
       }
+      let endingAt = Stopwatch.nanoseconds()
       do {
         try commit(session)
       } catch {
         return commitFailed(jobs, session, error)
       }
+      let endedAt = Stopwatch.nanoseconds()
+      configuration.counts.committed(
+        work.batch, requests: jobs.count + work.timers, startedAt: startedAt, endingAt: endingAt, endedAt: endedAt)
+      work.batch.durableAt = endedAt
       if configuration.firesTimers, let planned = work.planned { nextDue = min(nextDue ?? planned, planned) }
       return work.batch
     }
@@ -80,6 +87,8 @@ package final class Writer {
     /// The clinics' last commits, as far as they were asked for, and those that moved.
     var heads: [ID: Int] = [:]
     var moved: Set<ID> = []
+    /// Timers that were due.
+    var timers = 0
     /// The earliest timer planned by this transaction.
     var planned: Instant?
 
@@ -210,7 +219,9 @@ package final class Writer {
       configuration.report("timer \(dedupe) in clinic \(clinic) cannot be read")
       try Timers.setAside(session, clinic: clinic, dedupe: dedupe, now: work.now)
     }
+    work.timers = due.timers.count
     for timer in due.timers {
+      configuration.counts.timerLag.observe(max(0, (work.now - timer.planned.due).milliseconds) * 1_000_000)
       let request = CommandRequest(
         origin: .timer, clinic: timer.clinic, user: nil,
         key: "timer:\(timer.planned.dedupe)@\(timer.planned.due.milliseconds)",
@@ -291,6 +302,7 @@ package final class Writer {
     nextDue = configuration.firesTimers ? (try? Timers.nextDue(session)) ?? nil : nil
     // A disk that is full now will still be in a moment: the timers wait a little.
     if let due = nextDue { nextDue = max(due, configuration.clock() + .seconds(5)) }
+    configuration.counts.gaveUp()
     configuration.report("a transaction was given up, nothing of it happened: \(error)")
     return refuseAll(jobs, .unavailable(reason: "\(error)"))
   }
@@ -306,6 +318,7 @@ package final class Writer {
     if connection.isInTransaction { _ = try? session.execute(SQLSession.rollback) }
     let failure = StoreFailure.failed(reason: "\(error)")
     self.failure = failure
+    configuration.counts.gaveUp()
     configuration.fatal(failure)
     return refuseAll(jobs, failure)
   }

@@ -45,6 +45,8 @@ package final class Mailbox<Message: Sendable>: Sendable {
     }
   }
 
+  package var count: Int { state.withLock { $0.messages.count } }
+
   /// Whether nothing more will be put in: what `takeAll` returns afterwards is the last.
   package var isClosed: Bool { state.withLock { $0.isClosed } }
 

@@ -2,13 +2,14 @@ import Synchronization
 
 /// Counts open sockets over all loops and says whether one more may come in.
 final class Admission: Sendable {
-  let connectionsMax: Int
-  let perAddressMax: Int
   /// Addresses behind which many people are: their sockets count for whom they were opened, see `pass`.
   let proxies: Set<String>
-  private let counts = Mutex(Counts())
+  private let counts: Mutex<Counts>
+  private let refused: TransportCounts
 
   private struct Counts {
+    var connectionsMax: Int
+    var perAddressMax: Int
     var total = 0
     var byAddress: [String: Int] = [:]
 
@@ -18,21 +19,38 @@ final class Admission: Sendable {
     }
   }
 
-  init(connectionsMax: Int, perAddressMax: Int, proxies: Set<String> = []) {
-    self.connectionsMax = connectionsMax
-    self.perAddressMax = perAddressMax
+  init(
+    connectionsMax: Int, perAddressMax: Int, proxies: Set<String> = [],
+    counting refused: TransportCounts = TransportCounts()
+  ) {
+    counts = Mutex(Counts(connectionsMax: connectionsMax, perAddressMax: perAddressMax))
     self.proxies = proxies
+    self.refused = refused
   }
 
   /// Takes a place, or says that there is none. A place taken is given back with `leave`.
   func enter(_ address: String) -> Bool {
     counts.withLock { counts in
-      guard counts.total < connectionsMax,
-        proxies.contains(address) || counts.byAddress[address, default: 0] < perAddressMax
-      else { return false }
+      guard counts.total < counts.connectionsMax else {
+        refused.refusedConnections.add()
+        return false
+      }
+      guard proxies.contains(address) || counts.byAddress[address, default: 0] < counts.perAddressMax else {
+        refused.refusedOfAddress.add()
+        return false
+      }
+      refused.accepted.add()
       counts.total += 1
       counts.byAddress[address, default: 0] += 1
       return true
+    }
+  }
+
+  /// For whoever comes from now on.
+  func set(connectionsMax: Int, perAddressMax: Int) {
+    counts.withLock { counts in
+      counts.connectionsMax = connectionsMax
+      counts.perAddressMax = perAddressMax
     }
   }
 
@@ -47,7 +65,10 @@ final class Admission: Sendable {
   func pass(from proxy: String, to client: String) -> Bool {
     counts.withLock { counts in
       if proxy == client { return true }
-      guard counts.byAddress[client, default: 0] < perAddressMax else { return false }
+      guard counts.byAddress[client, default: 0] < counts.perAddressMax else {
+        refused.refusedOfAddress.add()
+        return false
+      }
       counts.leave(proxy)
       counts.byAddress[client, default: 0] += 1
       return true

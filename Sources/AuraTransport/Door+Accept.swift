@@ -59,6 +59,7 @@ extension Door {
 
   /// Without a descriptor left, a waiting connection would wake the loop for ever: close it by means of the spare one.
   private func refuseWithSpare() {
+    loop.configuration.counts.refusedWithoutDescriptor.add()
     guard let listener, spare >= 0 else { return }
     close(spare)
     let descriptor = accept(listener, nil, nil)

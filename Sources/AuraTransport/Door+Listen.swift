@@ -37,6 +37,9 @@ package enum SocketAddress {
 }
 
 extension SocketAddress {
+  /// Whether an address that `text` has written is this machine's own.
+  package static func isLoopback(_ address: String) -> Bool { address == "::1" || address.hasPrefix("127.") }
+
   /// An IPv4 or IPv6 address as `text` would write it; `nil` for what is none, a name for instance.
   package static func canonical(_ text: String) -> String? {
     var storage = sockaddr_storage()

@@ -88,7 +88,7 @@ struct Socket {
   /// Headers that libwebsockets does not know by itself.
   private static let customNames = [
     "idempotency-key", "x-requested-with", "x-request-id", "sec-fetch-site", "sec-fetch-mode", "x-forwarded-proto",
-    "aura-clinic", "aura-timestamp", "aura-signature", "sec-purpose", "purpose",
+    "forwarded", "x-real-ip", "aura-clinic", "aura-timestamp", "aura-signature", "sec-purpose", "purpose",
   ]
 
   /// Known headers, `host` and not the request line's parts.

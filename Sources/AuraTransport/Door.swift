@@ -35,6 +35,8 @@ final class Door {
   private let protocolCount: Int
   private(set) var context: OpaquePointer?
   private(set) var vhost: OpaquePointer?
+  /// What the vhost was made from, for the next one.
+  private var vhostInfo = lws_context_creation_info()
   /// nil on a loop of clients.
   let listener: Int32?
   var listenerSocket: OpaquePointer?
@@ -142,12 +144,31 @@ final class Door {
         uv_fileno(handle, found?.assumingMemoryBound(to: Int32.self))
       }, &eventPipe)
     // Made apart from the context: a context that fails half-way leaves handles on the loop that nobody may touch.
+    info.foreign_loops = nil
+    vhostInfo = info
     vhost = lws_create_vhost(context, &info)
     guard vhost != nil else {
       let reason = DoorLog.takeLast() ?? "libwebsockets gives no reason"
       if let tls = configuration.tls { throw .certificate(path: tls.certificate, reason: reason) }
       throw .loop(reason: reason)
     }
+  }
+
+  /// Whoever comes from now on is shown this certificate. The vhost before stays, for its connections and the listener:
+  /// to take it down would end them. `nil` when it was taken, else why not, and all is as it was.
+  func renew(_ tls: TLSFiles) -> String? {
+    for path in [tls.certificate, tls.key] where access(path, R_OK) != 0 { return String(cString: strerror(errno)) }
+    var info = vhostInfo
+    info.ssl_cert_filepath = UnsafePointer(strings.make(tls.certificate))
+    info.ssl_private_key_filepath = UnsafePointer(strings.make(tls.key))
+    Door.contexts.lock()
+    defer { Door.contexts.unlock() }
+    DoorLog.takeLast()
+    guard let renewed = lws_create_vhost(context, &info) else {
+      return DoorLog.takeLast() ?? "libwebsockets gives no reason"
+    }
+    vhost = renewed
+    return nil
   }
 
   var nowMs: Int { Int(uv_now(uvLoop)) }
@@ -319,6 +340,7 @@ final class Door {
       message.withUnsafeBytes { deliver(connection, $0, isBinary: piece.isBinary) }
     case .refuse(let code, let reason)?:
       connection.kept = []
+      if code == CloseCode.tooBig { loop.configuration.counts.refusedMessages.add() }
       connection.close(code: code, reason: reason)
     case nil: break
     }

@@ -14,6 +14,11 @@ package struct HTTPRequest: Sendable {
   /// Whether the client's way to the hub, or to the trusted proxy, is encrypted.
   package var isEncrypted: Bool
 
+  /// Whether somebody between says that they pass this on; a hub's own clients do not.
+  package var isForwarded: Bool {
+    ["x-forwarded-for", "x-forwarded-proto", "x-real-ip", "forwarded", "via"].contains { headers[$0] != nil }
+  }
+
   package func header(_ name: String) -> String? { headers[name.lowercased()] }
   package func parameter(_ name: String) -> String? { query.first { $0.name == name }?.value }
 

@@ -5,6 +5,7 @@ import Logging
 enum LoopMessage: Sendable {
   case work(@Sendable (any LoopHandler) -> Void)
   case response(connection: UInt64, serial: UInt64, HTTPResponse)
+  case renew(TLSFiles)
   case listen
   case stopListening
   case stop
@@ -85,6 +86,10 @@ final class Loop {
       switch message {
       case .work(let work): if let handler { work(handler) }
       case .response(let id, let serial, let response): respond(connection: id, serial: serial, response)
+      case .renew(let tls):
+        if let reason = door?.renew(tls) {
+          log.error("the certificate was not taken, the one before goes on", metadata: ["why": "\(reason)"])
+        }
       case .listen: door?.listen()
       case .stopListening: door?.stopListening()
       case .stop: door?.stop()
@@ -281,6 +286,7 @@ final class Loop {
     connection.exchange = exchange
     switch requestRules.decide(head) {
     case .refuse(let status, let text):
+      if status == 413 { configuration.counts.refusedBodies.add() }
       exchange.keepAlive = false
       if case .bytes(let count) = RequestRules.contentLength(head) { exchange.missingBytes = count }
       answer(connection, exchange, HTTPResponse(status: status, text: text))

@@ -13,6 +13,8 @@ package final class Transport<Handler: LoopHandler>: Sendable {
   /// How many sockets may be open at once, after the process's limit of descriptors.
   package let connectionsMax: Int
 
+  private let descriptorsForConnections: Int
+
   private struct Member: Sendable {
     var mailbox: Mailbox<LoopMessage>
     var thread: OwnedThread
@@ -30,10 +32,11 @@ package final class Transport<Handler: LoopHandler>: Sendable {
     let limits = configuration.limits
     let count = max(1, configuration.loops)
     let descriptors = Descriptors.raiseLimit()
-    connectionsMax = max(1, min(limits.connectionsMax, descriptors - limits.descriptorReserve - 16 * count))
+    descriptorsForConnections = descriptors - limits.descriptorReserve - 16 * count
+    connectionsMax = max(1, min(limits.connectionsMax, descriptorsForConnections))
     admission = Admission(
       connectionsMax: connectionsMax, perAddressMax: limits.connectionsPerAddressMax,
-      proxies: configuration.trustedProxies)
+      proxies: configuration.trustedProxies, counting: configuration.counts)
     let listeners = try Listeners.open(
       host: configuration.host, port: configuration.port, count: count, sendBufferBytes: limits.socketSendBufferBytes)
     port = listeners.port
@@ -67,6 +70,14 @@ package final class Transport<Handler: LoopHandler>: Sendable {
 
   /// Accepts connections from now on.
   package func start() { for member in members { member.mailbox.offer(.listen) } }
+
+  /// Takes up a certificate and limits anew, for whoever comes from now on.
+  package func reload(tls: TLSFiles?, connectionsMax: Int, connectionsPerAddressMax: Int) {
+    admission.set(
+      connectionsMax: max(1, min(connectionsMax, descriptorsForConnections)), perAddressMax: connectionsPerAddressMax)
+    guard let tls else { return }
+    for member in members { member.mailbox.offer(.renew(tls)) }
+  }
 
   /// Accepts no more; what is open stays.
   package func stopListening() { for member in members { member.mailbox.offer(.stopListening) } }

@@ -21,6 +21,7 @@ package struct TransportConfiguration: Sendable {
   /// Serves `/echo`: returns every message, for conformance suites only.
   package var echoes = false
   package var limits = TransportLimits()
+  package var counts = TransportCounts()
 
   package init() {}
 }

@@ -123,7 +123,8 @@ struct LoadTestCommand: ParsableCommand {
       publicDirectory: pages,
       arguments: [
         "--loops", "\(loops)", "--log-level", "error", "--commands-per-second", "1000000", "--connections-max",
-        connections, "--connections-per-address-max", connections,
+        connections, "--connections-per-address-max", connections, "--connections-per-user-max", connections,
+        "--commands-per-user", "1000000",
       ])
   }
 

@@ -1,15 +1,25 @@
 import ArgumentParser
+import AuraDelivery
 import AuraServer
 import Foundation
+import Logging
 
 struct Serve: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Serve the hub: WebSocket, sign-in and the pages, on one port.",
+    usage: "aura serve [options]",
     discussion: """
       Everything lives in the data folder, which is made at the first start. SIGTERM or Ctrl-C ends orderly: clients \
-      are told when to come back, and what was acknowledged is on disk in any case. A second one ends at once.
+      are told when to come back, and what was acknowledged is on disk in any case. A second one ends at once. SIGHUP \
+      takes up certificates, limits and the log's level anew.
 
-      EXAMPLES
+      Each option may stand in the environment too, --tls-cert as AURA_TLS_CERT, or as tls-cert in a file that --config \
+      names. An option comes before the environment, that before the file, that before the default. Several values of \
+      one option are separated by commas in the environment and an array in the file.
+
+      \(ServeOption.help())
+
+      EXAMPLES:
         A demo clinic on http://127.0.0.1:8080, its data in ./data:
           aura serve --demo
 
@@ -17,64 +27,82 @@ struct Serve: ParsableCommand {
           aura serve --data /var/lib/aura --host 0.0.0.0 --port 443 --tls-cert cert.pem --tls-key key.pem
       """)
 
-  @OptionGroup(title: "Where") var listening: ListeningOptions
-  @OptionGroup(title: "Where") var folder: DataOption
-  @OptionGroup(title: "Who may come in") var trust: TrustOptions
-  @OptionGroup(title: "Messages") var messages: MessageOptions
-  @OptionGroup(title: "Limits") var limits: LimitOptions
-  @OptionGroup(title: "Log") var log: LogOptions
-
-  @Flag(help: "Make a demo clinic in the data folder, if it is not there, and print how to sign in.")
-  var demo = false
-
-  @Option(
-    help: ArgumentHelp(
-      "Password of a demo that is made now. Needed for one that a network can reach.", valueName: "password"))
-  var demoPassword: String?
-
-  @Flag(help: "Serve /echo, a WebSocket that returns what it gets, for conformance suites.")
-  var testEcho = false
-
-  func validate() throws {
-    if demo, demoPassword == nil, !listening.isLoopback {
-      throw ValidationError("A demo that a network can reach needs a password of its own: add --demo-password.")
-    }
-    if demoPassword != nil, !demo { throw ValidationError("--demo-password goes with --demo.") }
-  }
+  @Argument(parsing: .captureForPassthrough, help: .hidden)
+  var options: [String] = []
 
   func run() throws {
-    let signals = StopSignals()
-    log.begin()
-    var configuration = ServerConfiguration()
-    configuration.dataDirectory = folder.data
-    configuration.echoes = testEcho
-    try listening.apply(to: &configuration)
-    trust.apply(to: &configuration)
-    try messages.apply(to: &configuration)
-    limits.apply(to: &configuration)
+    if options.contains("--help") || options.contains("-h") { return say(Aura.helpMessage(for: Serve.self)) }
+    if options.contains("--version") { return say(Server.version) }
+    let signals = StopSignals(reloads: true)
+    var settings = try read()
+    if settings.printsConfiguration { return say(settings.listing) }
+    LineLog.bootstrap(level: settings.logLevel, format: settings.logFormat)
+    if let file = settings.gatewaysFile {
+      settings.configuration.gateways = try explaining { try Gateways(file: file) }
+      if Gateways.isOpenToOthers(file: file) {
+        note("aura: \(file) holds secrets and can be read by everybody here: run chmod o-r on it.")
+      }
+    }
 
-    let password = demoPassword ?? Demo.password
+    let password = settings.demoPassword ?? Demo.password
+    let data = settings.configuration.dataDirectory
     // A port that the system chooses is not known yet.
-    let address = configuration.port == 0 ? nil : listening.url(port: configuration.port)
+    let port = settings.configuration.port
+    let address = port == 0 ? nil : settings.url(port: port)
     let isPassword =
-      demo
-      ? try explaining { try Demo.prepare(directory: folder.data, password: password, address: address) } : false
+      settings.isDemo
+      ? try explaining { try Demo.prepare(directory: data, password: password, address: address) } : false
     let server = try explaining {
-      try Server(configuration) { sentence in
+      try Server(settings.configuration) { sentence in
+        LogLines.flush()
         FileHandle.standardError.write(Data("aura: \(sentence)\n".utf8))
         _exit(1)
       }
     }
     server.start()
 
-    let url = listening.url(port: server.port)
+    let url = settings.url(port: server.port)
     // Scripts read the port from the first line.
     say("Aura listens on \(url)")
-    if demo { say(DemoGreeting.text(url: url, password: isPassword ? password : nil)) }
-    signals.wait()
+    if settings.isDemo { say(DemoGreeting.text(url: url, password: isPassword ? password : nil)) }
+    signals.wait { reload(server, &settings) }
     server.stop(endsProcess: true)
+    LogLines.flush()
     // Not `exit`: it would run what is registered for the end beside threads that still live.
     _exit(0)
+  }
+
+  /// What cannot be read or does not hold together changes nothing.
+  private func reload(_ server: Server, _ settings: inout ServeSettings) {
+    let log = Logger(label: "server")
+    do throws(ServeSettings.Failure) {
+      let fresh = try ServeSettings(arguments: options, environment: ProcessInfo.processInfo.environment)
+      let changes = fresh.changes(since: settings)
+      LineLog.set(level: fresh.logLevel)
+      server.reload(fresh.configuration)
+      settings = fresh
+      log.notice(
+        "reloaded",
+        metadata: [
+          "changed": "\(changes.reloaded.joined(separator: ","))", "certificate": "\(fresh.configuration.tls != nil)",
+        ])
+      if !changes.waiting.isEmpty {
+        log.warning(
+          "a restart is needed for what else has changed",
+          metadata: ["options": "\(changes.waiting.joined(separator: ","))"])
+      }
+    } catch {
+      log.error("nothing was reloaded", metadata: ["why": "\(error.description)"])
+    }
+  }
+
+  private func read() throws -> ServeSettings {
+    do throws(ServeSettings.Failure) {
+      return try ServeSettings(arguments: options, environment: ProcessInfo.processInfo.environment)
+    } catch {
+      note("Error: \(error.description)")
+      throw ExitCode(64)
+    }
   }
 }
 

@@ -1,29 +1,38 @@
 import AuraThreads
 import Glibc
 
-/// SIGTERM and SIGINT as something to wait for. Made before any thread is, so that no thread has them delivered.
+/// SIGTERM and SIGINT as something to wait for, and SIGHUP for who has something to reload. Made before any thread is, so
+/// that no thread has them delivered.
 struct StopSignals {
-  private let set: sigset_t
+  private let stopping: sigset_t
+  private let awaited: sigset_t
 
-  init() {
+  init(reloads: Bool = false) {
     var set = sigset_t()
     sigemptyset(&set)
     sigaddset(&set, SIGTERM)
     sigaddset(&set, SIGINT)
+    stopping = set
+    if reloads { sigaddset(&set, SIGHUP) }
+    awaited = set
     pthread_sigmask(SIG_BLOCK, &set, nil)
-    // A socket that is gone is an error of `send`, not the end of the process.
+    // A socket that is gone is an error of `send`, not the end of the process; so is a file that may not grow.
     signal(SIGPIPE, SIG_IGN)
-    self.set = set
+    signal(SIGXFSZ, SIG_IGN)
   }
 
-  /// Waits for the first. From then on a second one ends the process at once.
-  func wait() {
+  /// Waits for the first that stops, and calls `reload` at each SIGHUP until then. A second one that stops ends the
+  /// process at once.
+  func wait(reload: () -> Void = {}) {
     var number: Int32 = 0
-    var first = set
-    sigwait(&first, &number)
-    let set = set
+    var awaited = awaited
+    repeat {
+      sigwait(&awaited, &number)
+      if number == SIGHUP { reload() }
+    } while number == SIGHUP
+    let stopping = stopping
     _ = OwnedThread(name: "second-signal") {
-      var second = set
+      var second = stopping
       var number: Int32 = 0
       sigwait(&second, &number)
       _exit(128 + number)

@@ -10,6 +10,7 @@ from aura_client import Client
 from aura_server import wait_until
 from database import Database, add_clinic
 from delivery_house import customer, gateways_file, only_rule, treated
+from exposition import scrape
 from gateway_receiver import Authority, Receiver, signature
 from mail_sink import PASSWORD, USER, MailSink
 
@@ -81,6 +82,10 @@ async def test_a_completed_treatment_is_asked_about_by_sms(house, receiver):
     assert row["provider_message_id"] == f"m-{row['id'][-6:]}" and row["attempts"] == 1 and row["lease_until"] is None
     # The first message after a treatment is what the case has waited for.
     await replica.until(lambda r: r.tables["workflow_states"][workflow]["current_stage"] == "follow_up")
+    metrics = scrape(server)
+    assert metrics["aura_messages_total", {"channel": "sms", "outcome": "accepted"}] == 1
+    assert metrics["aura_messages_waiting"] == 0
+    assert metrics["aura_timers_total", {"outcome": "fired"}] >= 1 and metrics["aura_timer_lag_seconds_count"] >= 1
     await owner.close()
 
 

@@ -26,12 +26,13 @@ DOORS = {
 ROOMS = {
     "AuraDomain": set(),
     "AuraThreads": set(),
+    "AuraMetrics": set(),
     "AuraJSON": {"AuraDomain"},
     "AuraSodium": set(),
     "AuraWire": {"AuraDomain", "AuraJSON"},
-    "AuraHub": {"AuraDomain", "AuraWire"},
-    "AuraStore": {"AuraDomain", "AuraJSON", "AuraSodium", "AuraThreads"},
-    "AuraTransport": {"AuraThreads"},
+    "AuraHub": {"AuraDomain", "AuraWire", "AuraMetrics"},
+    "AuraStore": {"AuraDomain", "AuraJSON", "AuraSodium", "AuraThreads", "AuraMetrics"},
+    "AuraTransport": {"AuraThreads", "AuraMetrics"},
     "AuraDelivery": {"AuraDomain", "AuraJSON", "AuraSodium", "AuraThreads"},
     "AuraClient": {"AuraDomain", "AuraJSON", "AuraThreads", "AuraTransport", "AuraWire"},
 }
