@@ -15,7 +15,9 @@ struct Shared: Sendable {
   var events: GatewayEvents
   var pages: MessagePages
   var presence: PresenceBoard
-  let guesses = GuessGate()
+  var guesses: GuessGate
+  var accesses: AccessAudit
+  var api: API
   var version: String
   var post: @Sendable (_ loop: Int, _ work: @escaping @Sendable (Gateway) -> Void) -> Void
   var takePublished: @Sendable (_ loop: Int) -> [Delivery]
@@ -29,8 +31,6 @@ final class Gateway: LoopHandler {
   var hub: Hub
   var peers: [UInt64: Peer] = [:]
   var isDraining = false
-  /// When a refusal was last written to the audit, by user: one entry a minute is enough.
-  var deniedAt: [ID: Instant] = [:]
   private var lastSweep = Instant(milliseconds: 0)
 
   init(shared: Shared, loop: Int, epoch: String, heads: [ID: Int]) {

@@ -15,6 +15,6 @@ extension Gateway {
     if request.path.hasPrefix(SignIn.path) { return shared.signIn.handle(request, respond) }
     if request.path.hasPrefix(GatewayEvents.path) { return shared.events.handle(request, respond) }
     if request.path.hasPrefix(MessagePages.path) { return shared.pages.handle(request, respond) }
-    respond.respond(HTTPResponse(status: 404, json: Array(#"{"error":"no such route"}"#.utf8)))
+    shared.api.handle(request, respond, isDraining: isDraining)
   }
 }

@@ -65,10 +65,14 @@ package final class Server: Sendable {
     for code in configuration.gateways.codes.subtracting(try Self.read(store) { try $0.clinicCodes() } ?? []).sorted() {
       log.warning("no clinic has the code that a gateway is for", metadata: ["code": "\(code)"])
     }
+    let (guesses, accesses) = (GuessGate(), AccessAudit(store: store))
     let shared = Shared(
       configuration: configuration, store: store, tokens: tokens, signIn: signIn,
       events: GatewayEvents(store: store, gateways: configuration.gateways, clock: configuration.clock),
-      pages: MessagePages(store: store, clock: configuration.clock), presence: presence, version: Self.version,
+      pages: MessagePages(store: store, clock: configuration.clock), presence: presence, guesses: guesses,
+      accesses: accesses,
+      api: API(store: store, tokens: tokens, guesses: guesses, accesses: accesses, configuration: configuration),
+      version: Self.version,
       post: { loop, work in switchboard.post(loop, work) },
       takePublished: { loop in switchboard.take(loop) })
 
@@ -85,6 +89,7 @@ package final class Server: Sendable {
     transportConfiguration.allowedOrigins = configuration.allowedOrigins
     transportConfiguration.trustedProxies = configuration.trustedProxies
     transportConfiguration.dynamicPaths = ["/api/", "/healthz", MessagePages.path]
+    transportConfiguration.staticPaths = ["/api/", "/api/index.html", "/api/openapi.json"]
     transportConfiguration.echoes = configuration.echoes
     transportConfiguration.limits.connectionsMax = configuration.connectionsMax
     // What is posted is bounded by what asks for it; a completion that were dropped would leave a client waiting.

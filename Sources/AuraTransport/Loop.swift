@@ -44,7 +44,7 @@ final class Loop {
     self.admission = admission
     self.mailbox = mailbox
     requestRules = RequestRules(
-      dynamicPaths: configuration.dynamicPaths, servesFiles: configuration.staticRoot != nil,
+      dynamicPaths: configuration.dynamicPaths, staticPaths: configuration.staticPaths, servesFiles: configuration.staticRoot != nil,
       bodyBytesMax: configuration.limits.requestBodyBytesMax)
     handshakeRules = HandshakeRules(
       endpoints: configuration.webSockets, allowedOrigins: configuration.allowedOrigins,

@@ -29,6 +29,7 @@ enum RequestDecision: Equatable {
 
 struct RequestRules {
   var dynamicPaths: [String]
+  var staticPaths: Set<String> = []
   var servesFiles: Bool
   var bodyBytesMax: Int
 
@@ -63,7 +64,8 @@ struct RequestRules {
   }
 
   func isDynamic(_ path: String) -> Bool {
-    dynamicPaths.contains { $0 == path || ($0.hasSuffix("/") && path.hasPrefix($0)) }
+    !staticPaths.contains(path)
+      && dynamicPaths.contains { $0 == path || ($0.hasSuffix("/") && path.hasPrefix($0)) }
   }
 
   /// What makes it doubtful where a request ends, or for whom it is.
