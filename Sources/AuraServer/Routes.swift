@@ -3,6 +3,10 @@ import AuraTransport
 
 /// The HTTP routes.
 extension Gateway {
+  func refusal(of path: String, status: Int, text: String) -> HTTPResponse? {
+    path.hasPrefix(API.path) ? shared.api.refusal(of: path, status: status, text: text) : nil
+  }
+
   func http(_ request: HTTPRequest, respond: HTTPResponder) {
     // Liveness, not readiness: whoever watches this ends what does not answer, which would mend no full disk.
     if request.path == "/healthz" {

@@ -24,8 +24,8 @@ extension Reader {
     SELECT current_stage, count(*) FROM workflow_states WHERE clinic_id = $1 AND status = 'active' GROUP BY current_stage
     """
   private static let tasks: SQL = """
-    SELECT status, count(*), sum(CASE WHEN due_date < $2 THEN 1 ELSE 0 END) FROM task_queue
-    WHERE clinic_id = $1 AND status IN ('pending', 'in_progress') GROUP BY status
+    SELECT status, count(*), sum(CASE WHEN due_date < $1 THEN 1 ELSE 0 END) FROM task_queue
+    WHERE clinic_id = $2 AND status IN ('pending', 'in_progress') GROUP BY status
     """
   private static let cases: SQL = "SELECT count(*) FROM workflow_states WHERE clinic_id = $1 AND id >= $2"
   private static let completed: SQL = """
@@ -47,7 +47,7 @@ extension Reader {
   /// What a day has brought so far; a bill counts on the day that it was made.
   package func dayFigures(clinic: ID, since start: Instant, now: Instant) throws -> DayFigures {
     var figures = DayFigures()
-    try session.each(Self.tasks, .id(clinic), .instant(now)) { row in
+    try session.each(Self.tasks, .instant(now), .id(clinic)) { row in
       if row.text(0) == TaskStatus.pending.rawValue {
         figures.pendingTasks = row.integer(1)
         figures.overdueTasks = row.integer(2)

@@ -12,6 +12,7 @@ import Synchronization
 ///
 /// Called on a loop's thread; answers from wherever the last step ran. Nothing here waits.
 final class API: Sendable {
+  static let path = "/api/"
   static let queryParametersMax = 32
   static let queryValueBytesMax = 1_024
   static let keyHeader = "idempotency-key"
@@ -80,6 +81,17 @@ final class API: Sendable {
     }
   }
 
+  /// What the transport refuses before anybody has seen the request, in the words of the path.
+  func refusal(of path: String, status: Int, text: String) -> HTTPResponse {
+    let answer = Mutex<HTTPResponse?>(nil)
+    let exchange = APIExchange(
+      responder: HTTPResponder { response in answer.withLock { $0 = response } },
+      envelope: APIRoute.of(path: path).first?.route.envelope ?? .of(path: path),
+      id: ids.withLock { $0.next(at: clock()) }, clock: clock)
+    exchange.refuse(APIFault(status, status == 400 ? "INVALID_FORMAT" : "VALIDATION_ERROR", text.sentence))
+    return answer.withLock { $0 } ?? HTTPResponse(status: status, text: text)
+  }
+
   // MARK: Who
 
   /// The token's claims; `nil` when it was answered.
@@ -122,6 +134,9 @@ final class API: Sendable {
   private func read(
     _ request: HTTPRequest, _ route: APIRoute, _ parameters: [String: String]
   ) throws(APIFaultError) -> APICall {
+    guard !request.hasMalformedQuery else {
+      throw APIFaultError(APIFault(400, "INVALID_FORMAT", "The query string is not valid UTF-8."))
+    }
     guard request.query.count <= Self.queryParametersMax,
       request.query.allSatisfy({ $0.value.utf8.count <= Self.queryValueBytesMax })
     else { throw APIFaultError(APIFault(400, "VALIDATION_ERROR", "The query string is too long.")) }
@@ -322,6 +337,11 @@ final class API: Sendable {
   }
 
   private func tag(_ exchange: APIExchange) -> Logger.Metadata { ["request": "\(exchange.id)"] }
+}
+
+extension String {
+  /// `a body is missing` as `A body is missing.`
+  fileprivate var sentence: String { prefix(1).uppercased() + dropFirst() + "." }
 }
 
 /// A fault on its way out of what reads a request.

@@ -11,7 +11,9 @@ enum APIEnvelope: Sendable {
 
   /// For a path that has no route.
   static func of(path: String) -> APIEnvelope {
-    ["/api/workflow", "/api/tasks", "/api/achievements"].contains { path == $0 || path.hasPrefix($0 + "/") }
+    ["/api/workflow", "/api/tasks", "/api/achievements", "/api/auth"].contains {
+      path == $0 || path.hasPrefix($0 + "/")
+    }
       ? .plain : .meta
   }
 }

@@ -12,7 +12,7 @@ struct APICall: Sendable {
   // MARK: The query string
 
   func parameter(_ names: String...) -> String? {
-    query.first { names.contains($0.name) && !$0.value.isEmpty }?.value
+    query.first { names.contains($0.name) }?.value
   }
 
   func parameterID(_ name: String, _ alias: String? = nil) throws -> ID? {
