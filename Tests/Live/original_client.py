@@ -3,9 +3,11 @@
 Every write goes out under a key, and is kept with its answer, so that the whole day can be said once more.
 """
 
-import http.client
 import json
+import urllib.parse
 import uuid
+
+import openapi
 
 # What differs between two answers to the same request.
 PASSING = ("timestamp", "requestId", "meta")
@@ -26,11 +28,12 @@ class Original:
             sent["Idempotency-Key"] = key
         status, received, text = self.server.http(method, path, body, sent)
         answer = json.loads(text) if text else None
-        assert "x-request-id" in received and received["cache-control"] == "no-store", (path, received)
+        assert uuid.UUID(received["x-request-id"]) and received["cache-control"] == "no-store", (path, received)
+        if method in ("GET", "POST", "PUT", "PATCH") and status not in (404, 405):
+            openapi.check(method, path, status, received["content-type"], answer)
         return status, received, answer
 
     def get(self, path, **query):
-        import urllib.parse
         target = path + ("?" + urllib.parse.urlencode(query) if query else "")
         status, _, answer = self.send("GET", target)
         assert status == 200, (target, status, answer)
@@ -100,11 +103,3 @@ def say_again(server, record):
         again = Original(server, who, token=token).send(method, path, body, key)
         assert (again[0], lasting(again[2])) == (status, lasting(answer)), (method, path, body, again[2], answer)
 
-
-class Slowly:
-    """A connection on which a request is written by hand."""
-
-    def __init__(self, server, timeout=30):
-        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=timeout)
-        self.connection.connect()
-        self.socket = self.connection.sock

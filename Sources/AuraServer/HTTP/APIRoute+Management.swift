@@ -25,6 +25,7 @@ extension APIRoute {
       }
     },
     APIRoute(.get, "/api/workflow/management", .plain) { call in
+      try call.checkParameters()
       switch call.parameter("type") {
       case "my_tasks":
         var filter = TaskFilter()

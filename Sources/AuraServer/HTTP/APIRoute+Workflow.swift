@@ -30,6 +30,8 @@ extension APIRoute {
       }
     },
     APIRoute(.get, "/api/workflow/unified", .plain) { call in
+      try call.checkParameters()
+      _ = try call.parameterWord("status", WorkflowStatus.self)
       switch call.parameter("action") {
       case "get":
         let id = try call.neededID("workflow_id", "workflowId")
@@ -257,6 +259,15 @@ extension APICall {
       !names.contains { name in body[name].map { $0 != .null && $0 != "" } ?? false }
     }
     if !lacking.isEmpty { throw Self.missing(lacking.compactMap(\.first)) }
+  }
+
+  /// Refuses parameters that are malformed, whether or not what is asked for looks at them.
+  func checkParameters() throws {
+    _ = try parameterWord("stage", Stage.self)
+    _ = try positive("limit")
+    for (name, alias) in [("after", "after"), ("workflowId", "workflow_id"), ("salesId", "sales_id")] {
+      _ = try parameterID(name, alias)
+    }
   }
 
   func workflowFilter() throws -> WorkflowFilter {
