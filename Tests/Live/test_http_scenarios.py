@@ -121,7 +121,8 @@ def test_the_first_scenario_ends_with_the_same_rows_for_both_clients(shop, pay):
     assert differences(before, everything(database)) == {}
 
 
-async def test_the_second_scenario_redeems_once_and_spends_the_coupon_on_the_bill(shop):
+async def test_the_second_scenario_redeems_once_and_spends_the_coupon_on_the_bill(new_shop):
+    shop = new_shop()
     record, server, database, clinic = [], shop.server, shop.database, shop.clinic
     sales, beautician = Original(server, SALES, record), Original(server, BEAUTICIAN, record)
     staff, _ = my_staff_id(server, BEAUTICIAN, clinic)
