@@ -179,7 +179,7 @@ def test_the_second_faces_of_the_original_do_the_same(shop):
     assert (moved["current_stage"], moved["beauticianId"]) == ("payment_confirmed", staff)
     scheduled = sales.post(
         "/api/workflow/management", action="execute_transition", workflowId=journey,
-        data={"new_stage": "treatment_scheduled", "metadata": {"scheduledTime": iso(story.next_slot())}})["data"]
+        data={"new_stage": "treatment_planned", "metadata": {"scheduledTime": iso(story.next_slot())}})["data"]
     assert scheduled["stage"] == "treatment_scheduled"
     sales.refused("POST", "/api/workflow/unified", {
         "action": "transition", "workflow_id": journey, "new_stage": "completed"}, status=409, code="INVALID_TRANSITION")

@@ -68,7 +68,14 @@ enum ConsentCommand {
       let preferences = try result["customerId"]?.id.flatMap { customer in
         try draft.rows(CustomerPreferences.self, Selection(.equal("customer_id", .id(customer)), limit: 1)).first
       }
-      data["consents"] = preferences?.consents ?? [:]
+      // Who wrote it down is the clinic's own affair.
+      data["consents"] = .object(
+        JSONObject(
+          (preferences?.consents.object?.members ?? []).map { member in
+            var consent = member.value
+            consent.set("recorded_by", nil)
+            return .init(name: member.name, value: consent)
+          }))
       data["message"] = "The choice is kept."
       return .object(data)
     }

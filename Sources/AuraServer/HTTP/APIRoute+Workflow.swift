@@ -196,10 +196,12 @@ struct WorkflowAction: Sendable {
 
   /// A case to a stage: the one action that leads there, with its arguments in `metadata` or beside it. `assign_to` is
   /// who treats where that action names somebody, and whoever takes the case over where it does not.
-  static func move(_ named: ID?, _ call: APICall) throws -> APICommand {
-    if named == nil { try call.need(workflowNames, ["toStage", "to_stage", "new_stage"]) }
+  static func move(_ workflow: ID?, _ call: APICall) throws -> APICommand {
+    if workflow == nil { try call.need(workflowNames, ["toStage", "to_stage", "new_stage"]) }
     try call.need(["new_stage", "toStage", "to_stage"])
-    let stage = try call.text("new_stage", "toStage", "to_stage") ?? ""
+    let named = try call.text("new_stage", "toStage", "to_stage") ?? ""
+    // The rewrite of the original has other words for two of them.
+    let stage = ["treatment_planned": "treatment_scheduled", "in_progress": "in_treatment"][named] ?? named
     let inner = try call.inner("metadata")
     let assignee = try call.id("assign_to", "assignTo", "assigned_to")
     // Only what the action takes: another's argument would be refused.
@@ -219,7 +221,7 @@ struct WorkflowAction: Sendable {
     let takesBeautician = ["payment_confirmed", "treatment_scheduled", "in_treatment"].contains(stage)
     if let assignee, takesBeautician, metadata["beauticianId"] == nil { metadata["beauticianId"] = .id(assignee) }
     var more: JSONObject = ["metadata": .object(metadata)]
-    if let named { more["workflowId"] = .id(named) }
+    if let workflow { more["workflowId"] = .id(workflow) }
     let (command, names) = try call.command("transition", arguments(of: "transition"), with: more)
     return APICommand(
       command, names: names,

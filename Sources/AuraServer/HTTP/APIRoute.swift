@@ -23,6 +23,7 @@ struct APIRoute: Sendable {
   /// Refusals that this route answers with another status than the table of `APIFault`.
   let statuses: [ErrorCode: Int]
   let plan: @Sendable (APICall) throws -> APIPlan
+  private let parts: [Substring]
 
   init(
     _ method: Method, _ path: String, _ envelope: APIEnvelope, top: [String] = [], statuses: [ErrorCode: Int] = [:],
@@ -34,6 +35,7 @@ struct APIRoute: Sendable {
     self.top = top
     self.statuses = statuses
     self.plan = plan
+    parts = path.split(separator: "/", omittingEmptySubsequences: false)
   }
 
   static let all: [APIRoute] =
@@ -41,15 +43,14 @@ struct APIRoute: Sendable {
 
   /// The routes of a path with what its braces stand for; empty where there is none.
   static func of(path: String) -> [(route: APIRoute, parameters: [String: String])] {
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-    return all.compactMap { route in route.parameters(of: parts).map { (route, $0) } }
+    let asked = path.split(separator: "/", omittingEmptySubsequences: false)
+    return all.compactMap { route in route.parameters(of: asked).map { (route, $0) } }
   }
 
-  private func parameters(of parts: [Substring]) -> [String: String]? {
-    let pattern = path.split(separator: "/", omittingEmptySubsequences: false)
-    guard pattern.count == parts.count else { return nil }
+  private func parameters(of asked: [Substring]) -> [String: String]? {
+    guard parts.count == asked.count else { return nil }
     var parameters: [String: String] = [:]
-    for (expected, part) in zip(pattern, parts) {
+    for (expected, part) in zip(parts, asked) {
       if expected.hasPrefix("{") {
         parameters[String(expected.dropFirst().dropLast())] = String(part)
       } else if expected != part {
