@@ -147,6 +147,34 @@ def test_refusals_have_the_originals_codes(shop):
     assert seen == {"price_st": 7, "at": 1e12}
 
 
+async def test_a_bill_with_its_coupon_and_payment_is_all_or_nothing(shop):
+    (customer,) = await customers(shop, 1)
+    sales, owner = Original(shop.server, SALES), Original(shop.server, OWNER)
+    body = {"customerId": customer, "items": [{"name": "ครีม", "quantity": 2, "price": 450.25}], "discount": 0.5}
+    path = "/api/pos/transactions"
+    sales.refused("POST", path, {**body, "couponCode": "RWD-NOTATALL"}, status=409, code="COUPON_UNAVAILABLE")
+    wrong = sales.refused(
+        "POST", path, {**body, "paymentMethod": "CASH", "amount": 899}, status=409, code="AMOUNT_MISMATCH")
+    assert (wrong["details"]["expected"], wrong["details"]["amount"]) == (900, 899)
+    sales.refused("POST", path, {**body, "paymentMethod": "GOLD"}, status=400, code="VALIDATION_ERROR")
+    sales.refused("POST", path, {**body, "items": [{"name": "x", "price": 0.005}]}, status=400)
+    assert sales.get(path, customerId=customer)["transactions"] == []
+    paid = sales.post(path, **body, paymentMethod="CASH")["data"]
+    shown = paid["transaction"]
+    assert (shown["subtotal"], shown["discount"], shown["total"], shown["paid"], shown["payment_status"]) == (
+        900.5, 0.5, 900.0, 900.0, "paid")
+    change = {"transactionId": paid["transactionId"], "action": "refund", "amount": 450.25, "reason": "คืนหนึ่งชิ้น"}
+    sales.refused("PATCH", path, change, status=403, code="INSUFFICIENT_PERMISSIONS")
+    back = owner.do("PATCH", path, change)["data"]
+    assert (back["refunded"], back["transaction"]["payment_status"]) == (450.25, "partially_refunded")
+    open_bill = sales.post(path, **body)["data"]["transactionId"]
+    void = sales.do("PATCH", path, {"transactionId": open_bill, "action": "void"})["data"]
+    assert void["transaction"]["payment_status"] == "void"
+    listed = sales.get(path, customerId=customer, limit=2)["data"]
+    rest = sales.get(path, customerId=customer, limit=2, after=listed["next"])["data"]
+    assert len({t["id"] for t in listed["transactions"] + rest["transactions"]}) == 3 and rest["next"] is None
+
+
 async def test_an_achievement_is_unlocked_once(shop):
     (customer,) = await customers(shop, 1)
     async with await Client.open(shop.server, OWNER) as client:

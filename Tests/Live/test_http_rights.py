@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 import story
-from database import Database
+from database import Database, copy_row
 from original_client import Original, lasting
 from shop import BEAUTICIAN, OWNER, SALES, SALES2, customers, reward
 from aura_client import Client
@@ -146,6 +146,28 @@ def test_who_belongs_to_two_clinics_says_which(own_server):
     both.refused("GET", "/api/tasks", status=400, headers={"X-Clinic-Id": "no-uuid"})
     assert both.send("GET", f"/api/achievements?clinic_id={home}")[0] == 200
     both.refused("GET", "/api/achievements", status=400, code="MISSING_REQUIRED_FIELDS")
+
+
+def test_a_super_admin_from_outside_gives_a_reason_and_it_is_kept(new_server):
+    server = new_server(start=False)
+    database = Database(server.data)
+    with database.writing() as connection:
+        someone = connection.execute("SELECT * FROM users WHERE password_hash IS NOT NULL LIMIT 1").fetchone()
+        copy_row(connection, "users", someone, email="super@aura.test", full_name="Super", is_super_admin=1)
+    clinic = database.value("SELECT id FROM clinics LIMIT 1")
+    server.start()
+    above = Original(server, "super@aura.test")
+    above.refused("GET", "/api/notifications", status=403, code="FORBIDDEN")
+    path = f"/api/workflow/unified?action=list_by_clinic&clinicId={clinic}"
+    above.refused("GET", path, status=403)
+    assert above.send("GET", path + "&reason=ticket-17")[2]["data"]["workflows"]
+    body = {"action": "initialize", "clinicId": clinic, "customerData": story.person(),
+            "salesId": database.value("SELECT id FROM clinic_staff WHERE role='sales_staff' LIMIT 1")}
+    above.refused("POST", "/api/workflow", body, status=403)
+    above.do("POST", "/api/workflow", {**body, "reason": "ticket-18"})
+    kept = {(row["kind"], reason) for row in database.read("SELECT * FROM sys_audit WHERE clinic_id=?", clinic)
+            if (reason := json.loads(row["detail"]).get("reason"))}
+    assert {("super_admin_read", "ticket-17"), ("super_admin_command", "ticket-18")} <= kept
 
 
 # Roles
