@@ -343,3 +343,4 @@ def test_one_person_may_do_so_much_in_a_second_and_no_more(new_server):
     assert Original(server, "admin").get("/api/tasks"), "another's limit is another's"
     garbage = [server.http("GET", "/api/tasks", headers={"Authorization": "Bearer x.y.z"})[0] for _ in range(90)]
     assert garbage[0] == 401 and garbage[-1] == 429
+    assert Original(server, "admin").get("/api/tasks"), "who has a token is not kept out by who has none"

@@ -96,11 +96,6 @@ final class API: Sendable {
 
   /// The token's claims; `nil` when it was answered.
   private func signedIn(_ request: HTTPRequest, _ now: Instant, _ exchange: APIExchange) -> AccessClaims? {
-    let network = LoginLimits.network(of: request.peer)
-    if let wait = limits.withLock({ $0.strangers.wait(network, now: now) }) {
-      exchange.refuse(.tooMany(wait, "Too many requests without a valid token."))
-      return nil
-    }
     let bearer = request.bearer
     guard let token = bearer ?? request.cookie(SignInAnswer.sessionCookieName), !token.isEmpty else {
       exchange.refuse(.missingToken())
@@ -114,7 +109,17 @@ final class API: Sendable {
     do throws(TokenFailure) {
       return try tokens.verify(token, now: now)
     } catch {
-      if error == .invalid { limits.withLock { $0.strangers.take(network, now: now) } }
+      // Counted by address, and never at the cost of those there whose token is valid.
+      let network = LoginLimits.network(of: request.peer)
+      let wait = limits.withLock { limits -> Span? in
+        if let wait = limits.strangers.wait(network, now: now) { return wait }
+        limits.strangers.take(network, now: now)
+        return nil
+      }
+      if let wait {
+        exchange.refuse(.tooMany(wait, "Too many requests without a valid token."))
+        return nil
+      }
       exchange.refuse(
         APIFault(
           Refusal(error.code, error == .expired ? "The token has ended; get the next one." : "The token is not valid."))
