@@ -12,17 +12,17 @@ from database import Database
 UNSAID = "positive_data_acceptance"
 
 
-@pytest.mark.parametrize("who, phases, examples, seconds_max", [
-    ("owner", "coverage,fuzzing", 6, 38), ("beautician", "fuzzing", 3, 14)])
+# Half a minute and some seconds where nobody else is at work.
+@pytest.mark.parametrize("who, phases, examples", [("owner", "coverage,fuzzing", 5), ("beautician", "fuzzing", 4)])
 def test_no_request_that_can_be_thought_of_gets_an_answer_beside_the_document(
-        new_server, tmp_path, seed, who, phases, examples, seconds_max):
+        new_server, tmp_path, seed, who, phases, examples):
     server = new_server("--commands-per-second", 100_000)
     clinic = Database(server.data).value("SELECT id FROM clinics LIMIT 1")
     command = [
         sys.executable, "-m", "schemathesis.cli", "run", str(ROOT / "public/api/openapi.json"), "--url", server.origin,
         "-H", f"Authorization: Bearer {server.token(who)}", "--exclude-path-regex", "^/api/auth",
         "--phases", phases, "--max-examples", os.environ.get("AURA_HTTP_EXAMPLES", str(examples)),
-        "--max-time", os.environ.get("AURA_HTTP_SECONDS", str(seconds_max)), "--seed", str(seed), "--exclude-checks", UNSAID, "--warnings", "off",
+        "--seed", str(seed), "--exclude-checks", UNSAID, "--warnings", "off",
         # A NUL in a query string ends the connection before anybody has seen the request.
         "--generation-allow-x00", "false", "--generation-database", "none", "--no-color",
     ]
