@@ -3,11 +3,11 @@ import struct Foundation.Date
 import struct Foundation.TimeZone
 
 /// Days and months as the clinic's wall shows them.
-struct ClinicCalendar {
+package struct ClinicCalendar {
   private let zone: TimeZone?
 
   /// An unknown zone counts as Bangkok's, the schema's default.
-  init(timezone: String) { zone = TimeZone(identifier: timezone) ?? TimeZone(identifier: "Asia/Bangkok") }
+  package init(timezone: String) { zone = TimeZone(identifier: timezone) ?? TimeZone(identifier: "Asia/Bangkok") }
 
   static func isKnown(timezone: String) -> Bool { TimeZone(identifier: timezone) != nil }
 
@@ -52,7 +52,7 @@ struct ClinicCalendar {
   }
 
   /// When the day of `at` began.
-  func dayStart(_ at: Instant) -> Instant {
+  package func dayStart(_ at: Instant) -> Instant {
     let offset = offsetMilliseconds(at)
     let midnight = floorDivide(at.milliseconds + offset, Self.dayMilliseconds) * Self.dayMilliseconds
     // The clock may have been changed between midnight and now.

@@ -17,7 +17,8 @@ extension CommandMessage {
 }
 
 extension JSON {
-  fileprivate var sorted: JSON {
+  /// With the members of objects in the order of their names.
+  var sorted: JSON {
     switch self {
     case .object(let object):
       .object(

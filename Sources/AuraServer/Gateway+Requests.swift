@@ -374,20 +374,7 @@ extension Gateway {
 
   /// Writes down who looked, or tried to look, into a clinic that is not theirs.
   func audit(_ user: ID, _ clinic: ID, _ what: String, _ reason: String?) {
-    let now = Instant.monotonic
-    if reason == nil {
-      if let last = deniedAt[user], now - last < .minutes(1) { return }
-      if deniedAt.count >= 1_024 { deniedAt.removeAll() }
-      deniedAt[user] = now
-    }
-    let log = log
-    shared.store.write { scope in
-      try scope.audit(
-        clinic: clinic, user: user, kind: reason == nil ? "denied" : "super_admin_read",
-        detail: ["what": .string(what), "reason": reason.map(JSON.string) ?? .null])
-    } then: { (result: Result<Void, any Error>) in
-      if case .failure(let failure) = result { log.error("an audit entry could not be written: \(failure)") }
-    }
+    shared.accesses.note(user: user, clinic: clinic, what: what, reason: reason)
   }
 
   func load(_ request: Hub.LoadRequest) {
@@ -443,7 +430,7 @@ extension Gateway {
 
 extension Identity {
   /// Whether the token still counts: its user, its session and its epoch.
-  fileprivate func isValid(for claims: AccessClaims) -> Bool {
+  func isValid(for claims: AccessClaims) -> Bool {
     guard isActive, claims.epoch == nil || claims.epoch == tokenEpoch else { return false }
     return claims.session == nil || session == .valid
   }

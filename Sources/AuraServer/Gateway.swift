@@ -15,10 +15,12 @@ struct Shared: Sendable {
   var events: GatewayEvents
   var pages: MessagePages
   var presence: PresenceBoard
-  let guesses = GuessGate()
   var userConnections: UserConnections
   var metrics: Metrics
   var operations: Operations
+  var guesses: GuessGate
+  var accesses: AccessAudit
+  var api: API
   var version: String
   var post: @Sendable (_ loop: Int, _ work: @escaping @Sendable (Gateway) -> Void) -> Void
   var takePublished: @Sendable (_ loop: Int) -> [Delivery]
@@ -35,8 +37,6 @@ final class Gateway: LoopHandler {
   let counts: LoopCounts
   /// Commands that each user here may still send, over all connections of theirs on this loop.
   var userCommands: [ID: TokenBucket] = [:]
-  /// When a refusal was last written to the audit, by user: one entry a minute is enough.
-  var deniedAt: [ID: Instant] = [:]
   private var lastSweep = Instant(milliseconds: 0)
 
   init(shared: Shared, loop: Int, epoch: String, heads: [ID: Int]) {

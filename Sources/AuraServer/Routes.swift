@@ -4,13 +4,17 @@ import AuraTransport
 
 /// The HTTP routes.
 extension Gateway {
+  func refusal(of path: String, status: Int, text: String) -> HTTPResponse? {
+    path.hasPrefix(API.path) ? shared.api.refusal(of: path, status: status, text: text) : nil
+  }
+
   func http(_ request: HTTPRequest, respond: HTTPResponder) {
     let respond = counting(request, respond)
     if Operations.paths.contains(request.path) { return shared.operations.handle(request, respond) }
     if request.path.hasPrefix(SignIn.path) { return shared.signIn.handle(request, respond) }
     if request.path.hasPrefix(GatewayEvents.path) { return shared.events.handle(request, respond) }
     if request.path.hasPrefix(MessagePages.path) { return shared.pages.handle(request, respond) }
-    respond.respond(HTTPResponse(status: 404, json: Array(#"{"error":"no such route"}"#.utf8)))
+    shared.api.handle(request, respond, isDraining: isDraining)
   }
 
   /// Counts the answer, how long it took, and whether it was a limit's.

@@ -77,12 +77,15 @@ package final class Server: Sendable {
     }
     let userConnections = UserConnections(most: configuration.connectionsPerUserMax)
     self.userConnections = userConnections
+    let (guesses, accesses) = (GuessGate(), AccessAudit(store: store))
     let shared = Shared(
       configuration: configuration, store: store, tokens: tokens, signIn: signIn,
       events: GatewayEvents(store: store, gateways: configuration.gateways, clock: configuration.clock),
       pages: MessagePages(store: store, clock: configuration.clock), presence: presence,
-      userConnections: userConnections, metrics: metrics,
-      operations: operations, version: Self.version,
+      userConnections: userConnections, metrics: metrics, operations: operations, guesses: guesses,
+      accesses: accesses,
+      api: API(store: store, tokens: tokens, guesses: guesses, accesses: accesses, configuration: configuration),
+      version: Self.version,
       post: { loop, work in switchboard.post(loop, work) },
       takePublished: { loop in switchboard.take(loop) })
 
@@ -98,6 +101,7 @@ package final class Server: Sendable {
     transportConfiguration.allowedOrigins = configuration.allowedOrigins
     transportConfiguration.trustedProxies = configuration.trustedProxies
     transportConfiguration.dynamicPaths = ["/api/", MessagePages.path] + Operations.paths
+    transportConfiguration.staticPaths = ["/api/", "/api/index.html", "/api/openapi.json"]
     transportConfiguration.echoes = configuration.echoes
     transportConfiguration.limits.connectionsMax = configuration.connectionsMax
     // What is posted is bounded by what asks for it; a completion that were dropped would leave a client waiting.

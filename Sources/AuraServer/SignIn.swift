@@ -54,10 +54,8 @@ package final class SignIn: Sendable {
     let routes = ["/api/auth/login", "/api/auth/refresh", "/api/auth/logout"]
     guard routes.contains(request.path) else { return reply.fault(.notFound) }
     guard request.method == "POST" else { return reply.fault(.notAllowed) }
-    guard isOwnPage(request) else { return reply.fault(.foreignOrigin) }
-    // A form of another site cannot send this type, and a script of one has to ask first.
-    let type = request.header("content-type")?.split(separator: ";").first?.lowercased().filter { $0 != " " }
-    guard type == "application/json" else { return reply.fault(.notJSON) }
+    guard request.isOfOwnPage(or: allowedOrigins) else { return reply.fault(.foreignOrigin) }
+    guard request.isJSON else { return reply.fault(.notJSON) }
     guard request.body.count <= Self.bodyBytesMax, let body = try? JSON.parse(request.body), body.object != nil else {
       return reply.fault(.badRequest("The body is not a JSON object"))
     }
@@ -66,14 +64,6 @@ package final class SignIn: Sendable {
     case "/api/auth/refresh": refresh(reply)
     default: logout(reply)
     }
-  }
-
-  /// A browser names the page's origin: it must be the hub's own, or listed. What names none is no browser.
-  private func isOwnPage(_ request: HTTPRequest) -> Bool {
-    guard let origin = request.header("origin") else { return request.header("sec-fetch-site") != "cross-site" }
-    if allowedOrigins.contains(origin) { return true }
-    guard let host = request.header("host") else { return false }
-    return origin.lowercased() == (request.isEncrypted ? "https://" : "http://") + host.lowercased()
   }
 
   // MARK: Login
@@ -172,6 +162,20 @@ package final class SignIn: Sendable {
 }
 
 extension HTTPRequest {
+  /// A browser names the page's origin: it must be the hub's own, or listed. What names none is no browser.
+  func isOfOwnPage(or allowedOrigins: Set<String>) -> Bool {
+    guard let origin = header("origin") else { return header("sec-fetch-site") != "cross-site" }
+    if allowedOrigins.contains(origin) { return true }
+    guard let host = header("host") else { return false }
+    return origin.lowercased() == (isEncrypted ? "https://" : "http://") + host.lowercased()
+  }
+
+  /// Whether the body is said to be JSON: a form of another site cannot send this type, and a script of one has to ask
+  /// first.
+  var isJSON: Bool {
+    header("content-type")?.split(separator: ";").first?.lowercased().filter { $0 != " " } == "application/json"
+  }
+
   /// The access token of an `Authorization: Bearer` header.
   var bearer: String? {
     guard let value = header("authorization"), value.lowercased().hasPrefix("bearer ") else { return nil }

@@ -21,7 +21,7 @@ struct Reply: Sendable {
   }
 
   func grant(_ grant: SignInAnswer.Grant) {
-    responder.respond(SignInAnswer.grant(grant, isEncrypted: request.isEncrypted))
+    responder.respond(SignInAnswer.grant(grant, now: clock(), isEncrypted: request.isEncrypted))
   }
 
   func signedOut() { responder.respond(SignInAnswer.signedOut(isEncrypted: request.isEncrypted)) }
@@ -70,6 +70,8 @@ extension Identity {
 enum SignInAnswer {
   /// The refresh cookie: for no script, for no other site, for no other path.
   static let cookieName = "aura_refresh"
+  /// The access token once more, for browsers that call the HTTP API without a script that keeps it.
+  static let sessionCookieName = "aura_session"
 
   enum Fault {
     case notFound
@@ -153,7 +155,7 @@ enum SignInAnswer {
     if let seconds = fault.retryAfter { headers.append(("Retry-After", "\(seconds)")) }
     if case .notAllowed = fault { headers.append(("Allow", "POST")) }
     if clearsCookie {
-      headers.append(("Set-Cookie", cookie("", lifetime: Span(milliseconds: 0), isEncrypted: isEncrypted)))
+      headers += cookies(session: "", refresh: "", isEncrypted: isEncrypted)
     }
     return HTTPResponse(status: fault.status, json: writer.bytes, headers: headers)
   }
@@ -166,7 +168,7 @@ enum SignInAnswer {
     var refreshLifetime: Span
   }
 
-  static func grant(_ grant: Grant, isEncrypted: Bool) -> HTTPResponse {
+  static func grant(_ grant: Grant, now: Instant, isEncrypted: Bool) -> HTTPResponse {
     var writer = JSONWriter(capacity: 768)
     writer.beginObject()
     writer.name("access_token")
@@ -178,8 +180,11 @@ enum SignInAnswer {
     writer.name("user")
     grant.identity.json(into: &writer)
     writer.endObject()
-    let cookie = cookie(grant.refresh.text, lifetime: grant.refreshLifetime, isEncrypted: isEncrypted)
-    return HTTPResponse(status: 200, json: writer.bytes, headers: [("Set-Cookie", cookie)])
+    return HTTPResponse(
+      status: 200, json: writer.bytes,
+      headers: cookies(
+        session: grant.accessToken, for: grant.expiresAt - now, refresh: grant.refresh.text,
+        for: grant.refreshLifetime, isEncrypted: isEncrypted))
   }
 
   static func signedOut(isEncrypted: Bool) -> HTTPResponse {
@@ -188,12 +193,24 @@ enum SignInAnswer {
     writer.name("success")
     writer.bool(true)
     writer.endObject()
-    let cookie = cookie("", lifetime: Span(milliseconds: 0), isEncrypted: isEncrypted)
-    return HTTPResponse(status: 200, json: writer.bytes, headers: [("Set-Cookie", cookie)])
+    return HTTPResponse(
+      status: 200, json: writer.bytes, headers: cookies(session: "", refresh: "", isEncrypted: isEncrypted))
   }
 
-  private static func cookie(_ value: String, lifetime: Span, isEncrypted: Bool) -> String {
-    let attributes = "Path=/api/auth; Max-Age=\(lifetime.milliseconds / 1_000); HttpOnly; SameSite=Strict"
-    return "\(cookieName)=\(value); \(attributes)" + (isEncrypted ? "; Secure" : "")
+  private static let over = Span(milliseconds: 0)
+
+  private static func cookies(
+    session: String, for sessionLifetime: Span = over, refresh: String, for refreshLifetime: Span = over,
+    isEncrypted: Bool
+  ) -> [(name: String, value: String)] {
+    func cookie(_ name: String, _ value: String, _ path: String, _ lifetime: Span) -> (name: String, value: String) {
+      let seconds = max(0, lifetime.milliseconds / 1_000)
+      let attributes = "Path=\(path); Max-Age=\(seconds); HttpOnly; SameSite=Strict" + (isEncrypted ? "; Secure" : "")
+      return ("Set-Cookie", "\(name)=\(value); \(attributes)")
+    }
+    return [
+      cookie(sessionCookieName, session, "/api", sessionLifetime),
+      cookie(cookieName, refresh, "/api/auth", refreshLifetime),
+    ]
   }
 }

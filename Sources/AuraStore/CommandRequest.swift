@@ -24,6 +24,8 @@ package struct CommandRequest: Sendable {
   package var expect: [Expectation]
   /// Why a super admin acts in a clinic that is not theirs.
   package var reason: String?
+  /// For callers with words of their own; `nil` asks and is answered in the wire's.
+  package var setting: CommandSetting?
 
   package init(
     origin: Origin, clinic: ID, user: ID?, key: String, command: Command, digest: [UInt8],
@@ -37,6 +39,22 @@ package struct CommandRequest: Sendable {
     self.digest = digest
     self.expect = expect
     self.reason = reason
+  }
+}
+
+/// What stands around a command in its transaction, for callers who ask or are answered in other words than the wire's.
+package struct CommandSetting: Sendable {
+  /// Completes the command by what the rows say: an id for a name. Throws `Refusal`.
+  package var prepare: @Sendable (Command, Draft) throws -> Command
+  /// Makes of the command's result what is answered, and kept for a repeat of its key.
+  package var answer: @Sendable (JSON, inout Draft) throws -> JSON
+
+  package init(
+    prepare: @escaping @Sendable (Command, Draft) throws -> Command,
+    answer: @escaping @Sendable (JSON, inout Draft) throws -> JSON
+  ) {
+    self.prepare = prepare
+    self.answer = answer
   }
 }
 

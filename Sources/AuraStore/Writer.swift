@@ -164,7 +164,9 @@ package final class Writer {
       commandKey: request.key, ids: ids)
     draft.reason = request.reason
     defer { ids = draft.ids }
-    let result = try configuration.decide(request.command, &draft)
+    let command = try request.setting?.prepare(request.command, draft) ?? request.command
+    var result = try configuration.decide(command, &draft)
+    if let setting = request.setting { result = try setting.answer(result, &draft) }
     var effects = Effects(clinic: request.clinic, user: request.user, now: work.now)
     try effects.apply(draft.changes, session)
     var writer = JSONWriter(capacity: 64)

@@ -75,7 +75,7 @@ struct Socket {
     for name in ["transfer-encoding", "content-length", "host"] {
       for blank in [" ", "\t"] where custom(name + blank + ":") != nil { head.hasMalformedHeader = true }
     }
-    head.query = query()
+    (head.query, head.hasMalformedQuery) = query()
     return head
   }
 
@@ -89,6 +89,7 @@ struct Socket {
   private static let customNames = [
     "idempotency-key", "x-requested-with", "x-request-id", "sec-fetch-site", "sec-fetch-mode", "x-forwarded-proto",
     "forwarded", "x-real-ip", "aura-clinic", "aura-timestamp", "aura-signature", "sec-purpose", "purpose",
+    "x-clinic-id",
   ]
 
   /// Known headers, `host` and not the request line's parts.
@@ -123,17 +124,28 @@ struct Socket {
     return copy(count) { lws_hdr_custom_copy(wsi, $0, $1, name, nameBytes) } ?? ""
   }
 
-  private func query() -> [(name: String, value: String)] {
+  /// The parameters, and whether one was left out since it is not UTF-8. One without a name or a value is none; whether
+  /// it was the last, only the length of all tells.
+  private func query() -> (pairs: [(name: String, value: String)], isMalformed: Bool) {
     var pairs: [(name: String, value: String)] = []
-    var place: Int32 = 0
-    while true {
-      let count = Int(lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, place))
-      guard count > 0, let text = copy(count, { lws_hdr_copy_fragment(wsi, $0, $1, WSI_TOKEN_HTTP_URI_ARGS, place) })
-      else { return pairs }
-      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      pairs.append((String(parts[0]), parts.count > 1 ? String(parts[1]) : ""))
+    var isMalformed = false
+    let total = Int(lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS))
+    var (place, seen) = (Int32(0), 0)
+    while seen < total {
+      let count = max(0, Int(lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, place)))
+      if count > 0 {
+        if let text = copy(count, { lws_hdr_copy_fragment(wsi, $0, $1, WSI_TOKEN_HTTP_URI_ARGS, place) }) {
+          let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+          pairs.append((String(parts[0]), parts.count > 1 ? String(parts[1]) : ""))
+        } else {
+          isMalformed = true
+        }
+      }
+      // The length of all counts what parts them too.
+      seen += count + 1
       place += 1
     }
+    return (pairs, isMalformed)
   }
 
   private func copy(_ count: Int, _ fill: (UnsafeMutablePointer<CChar>, Int32) -> Int32) -> String? {

@@ -13,6 +13,8 @@ package struct HTTPRequest: Sendable {
   package var peer: String
   /// Whether the client's way to the hub, or to the trusted proxy, is encrypted.
   package var isEncrypted: Bool
+  /// A parameter of the query string is not UTF-8, and left out.
+  package var hasMalformedQuery = false
 
   /// Whether somebody between says that they pass this on; a hub's own clients do not.
   package var isForwarded: Bool {

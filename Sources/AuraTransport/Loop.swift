@@ -45,7 +45,8 @@ final class Loop {
     self.admission = admission
     self.mailbox = mailbox
     requestRules = RequestRules(
-      dynamicPaths: configuration.dynamicPaths, servesFiles: configuration.staticRoot != nil,
+      dynamicPaths: configuration.dynamicPaths, staticPaths: configuration.staticPaths,
+      servesFiles: configuration.staticRoot != nil,
       bodyBytesMax: configuration.limits.requestBodyBytesMax)
     handshakeRules = HandshakeRules(
       endpoints: configuration.webSockets, allowedOrigins: configuration.allowedOrigins,
@@ -289,7 +290,11 @@ final class Loop {
       if status == 413 { configuration.counts.refusedBodies.add() }
       exchange.keepAlive = false
       if case .bytes(let count) = RequestRules.contentLength(head) { exchange.missingBytes = count }
-      answer(connection, exchange, HTTPResponse(status: status, text: text))
+      let path = head.path.flatMap { requestRules.isDynamic($0) ? $0 : nil }
+      answer(
+        connection, exchange,
+        path.flatMap { handler?.refusal(of: $0, status: status, text: text) }
+          ?? HTTPResponse(status: status, text: text))
     case .staticFile(let path):
       let query = head.query.map { $0.value.isEmpty ? $0.name : $0.name + "=" + $0.value }.joined(separator: "&")
       let response =
@@ -301,7 +306,7 @@ final class Loop {
       let client = forwarding.client(of: head, peer: connection.peer, isEncrypted: connection.isEncrypted)
       exchange.request = HTTPRequest(
         method: head.method, path: path, query: head.query, headers: head.headers, body: [], peer: client.address,
-        isEncrypted: client.isEncrypted)
+        isEncrypted: client.isEncrypted, hasMalformedQuery: head.hasMalformedQuery)
       if bodyBytes == 0 { return dispatch(connection, exchange) }
       watch(connection, seconds: limits.requestSeconds)
       if head.tokens(of: "expect").contains("100-continue") {

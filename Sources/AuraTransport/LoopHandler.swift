@@ -12,6 +12,8 @@ package protocol LoopHandler: AnyObject, SendableMetatype {
   func closed(_ connection: Connection)
   /// A request on one of `dynamicPaths`, its body whole. Answer now or later, from any thread.
   func http(_ request: HTTPRequest, respond: HTTPResponder)
+  /// What is answered where a request below `dynamicPaths` is refused for its head alone; `nil` is `text` as it is.
+  func refusal(of path: String, status: Int, text: String) -> HTTPResponse?
   /// About every 250 ms. `nowMs` is the loop's monotonic clock, the one of `Connection.lastReceivedAtMs`.
   func tick(nowMs: Int)
 }
@@ -19,6 +21,7 @@ package protocol LoopHandler: AnyObject, SendableMetatype {
 extension LoopHandler {
   package func writable(_ connection: Connection) {}
   package func tick(nowMs: Int) {}
+  package func refusal(of path: String, status: Int, text: String) -> HTTPResponse? { nil }
   package func http(_ request: HTTPRequest, respond: HTTPResponder) {
     respond.respond(HTTPResponse(status: 404, text: "not found"))
   }

@@ -4,6 +4,8 @@ struct RequestHead {
   /// Decoded and normalised; nil where it is not UTF-8 or holds a NUL.
   var path: String?
   var query: [(name: String, value: String)] = []
+  /// A parameter is not UTF-8, and left out.
+  var hasMalformedQuery = false
   /// `HTTP/1.1`.
   var version: String
   /// Names in lower case.
@@ -29,6 +31,7 @@ enum RequestDecision: Equatable {
 
 struct RequestRules {
   var dynamicPaths: [String]
+  var staticPaths: Set<String> = []
   var servesFiles: Bool
   var bodyBytesMax: Int
 
@@ -63,12 +66,15 @@ struct RequestRules {
   }
 
   func isDynamic(_ path: String) -> Bool {
-    dynamicPaths.contains { $0 == path || ($0.hasSuffix("/") && path.hasPrefix($0)) }
+    !staticPaths.contains(path)
+      && dynamicPaths.contains { $0 == path || ($0.hasSuffix("/") && path.hasPrefix($0)) }
   }
 
   /// What makes it doubtful where a request ends, or for whom it is.
   static func refusal(of head: RequestHead) -> RequestDecision? {
     guard head.version == "HTTP/1.1" || head.version == "HTTP/1.0" else {
+      // A line break in the query string ends the request line early, and what follows it is no version.
+      guard head.version.hasPrefix("HTTP/") else { return .refuse(status: 400, text: "the request line is malformed") }
       return .refuse(status: 505, text: "HTTP/1.1 is spoken here")
     }
     if head.hasMalformedHeader { return .refuse(status: 400, text: "a header's name ends in a blank") }

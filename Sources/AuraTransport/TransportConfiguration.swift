@@ -18,6 +18,8 @@ package struct TransportConfiguration: Sendable {
   package var trustedProxies: Set<String> = []
   /// Paths that `LoopHandler.http` answers: an exact path, or everything below one that ends in `/`.
   package var dynamicPaths: [String] = []
+  /// Files below one of those, by their exact paths.
+  package var staticPaths: Set<String> = []
   /// Serves `/echo`: returns every message, for conformance suites only.
   package var echoes = false
   package var limits = TransportLimits()

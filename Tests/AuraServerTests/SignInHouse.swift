@@ -19,7 +19,8 @@ final class House: Sendable {
     var headers: [(name: String, value: String)]
     var json: JSON
 
-    func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+    /// The refresh cookie's is the last of its name.
+    func header(_ name: String) -> String? { headers.last { $0.name == name }?.value }
     /// The refresh cookie's value.
     var cookie: String? {
       guard let value = header("Set-Cookie")?.split(separator: ";").first?.dropFirst("aura_refresh=".count) else {

@@ -45,7 +45,7 @@ import Testing
     .line("PUT /ws HTTP/1.1", 405),
     .line("GET /ws HTTP/1.0", 505),
     .line("GET /ws HTTP/2.0", 505),
-    .line("GET /ws", 505),
+    .line("GET /ws", 400),
     .without("Host", 400),
     .adding("Host: other", 400),
     .with("Host: a b", 400),

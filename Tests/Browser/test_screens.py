@@ -128,7 +128,7 @@ class TestScreens:
         keep_every_size(page, artifacts, f"{who}-{{size}}-{language}-much")
 
 
-@pytest.mark.parametrize("path", ["client/", "protocol/", "protocol/loyalty.html"])
+@pytest.mark.parametrize("path", ["api/", "client/", "protocol/", "protocol/loyalty.html"])
 def test_the_documentation_reads_on_a_phone(open_page, hub, artifacts, path):
     page = open_page("en", "phone")
     page.goto(f"{hub.url}/{path}")
