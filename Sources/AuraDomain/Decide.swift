@@ -60,7 +60,7 @@ extension Command {
 }
 
 extension Draft {
-  mutating func run(_ command: Command) throws -> JSON {
+  package mutating func run(_ command: Command) throws -> JSON {
     switch command {
     case .initialize(let command): try initialize(command)
     case .scanCustomer(let command): try scanCustomer(command)

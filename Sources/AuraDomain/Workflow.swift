@@ -94,12 +94,12 @@ extension Workflow {
 }
 
 extension JSON {
-  static func id(_ id: ID) -> JSON { .string(id.description) }
-  static func id(_ id: ID?) -> JSON { id.map { .string($0.description) } ?? .null }
-  static func word(_ word: some RawRepresentable<String>) -> JSON { .string(word.rawValue) }
-  static func instant(_ at: Instant) -> JSON { .integer(at.milliseconds) }
-  static func instant(_ at: Instant?) -> JSON { at.map { .integer($0.milliseconds) } ?? .null }
-  static func text(_ text: String?) -> JSON { text.map(JSON.string) ?? .null }
+  package static func id(_ id: ID) -> JSON { .string(id.description) }
+  package static func id(_ id: ID?) -> JSON { id.map { .string($0.description) } ?? .null }
+  package static func word(_ word: some RawRepresentable<String>) -> JSON { .string(word.rawValue) }
+  package static func instant(_ at: Instant) -> JSON { .integer(at.milliseconds) }
+  package static func instant(_ at: Instant?) -> JSON { at.map { .integer($0.milliseconds) } ?? .null }
+  package static func text(_ text: String?) -> JSON { text.map(JSON.string) ?? .null }
   var id: ID? { string.flatMap { ID($0) } }
 }
 

@@ -23,6 +23,8 @@ func explaining<T>(_ work: () throws -> T) throws -> T {
     throw Complaint("\(failure).")
   } catch let failure as ServerFailure {
     throw Complaint("\(failure)")
+  } catch let refusal as AdminRefusal {
+    throw Complaint("\(refusal)")
   } catch let failure as GatewaysFailure {
     throw Complaint("\(failure).")
   } catch let failure as CourierFailure {
