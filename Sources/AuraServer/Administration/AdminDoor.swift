@@ -65,7 +65,8 @@ final class AdminDoor: Sendable {
       log.notice("an order of the command line", metadata: ["order": "\(json["order"]?.string ?? "")"])
       answer = AdminAnswer.json { try administration.carryOut(order) }
     } else {
-      answer = AdminAnswer.refusal("The hub is of another release than this command: use the one that it was started with.")
+      answer = AdminAnswer.refusal(
+        "The hub is of another release than this command: use the one that it was started with.")
     }
     AdminSocket.write(line: Array(answer.text.utf8), to: peer)
   }

@@ -71,7 +71,8 @@ enum AdminWords {
   }
 
   static func isName(_ text: String) -> Bool {
-    !text.allSatisfy { $0 == " " } && text.count <= 200 && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
+    !text.allSatisfy { $0 == " " } && text.count <= 200
+      && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
   }
 
   /// A clinic's code stands in transaction lists, in gateways' files and in URLs.

@@ -42,7 +42,6 @@ enum PasswordPrompt {
 
   /// Reads a line with the terminal's echo turned off, also when Ctrl-C ends it.
   private static func silent(_ prompt: String) throws -> String {
-    FileHandle.standardError.write(Data(prompt.utf8))
     var before = termios()
     guard tcgetattr(STDIN_FILENO, &before) == 0 else { throw Complaint("The terminal's echo cannot be turned off.") }
     var quiet = before
@@ -50,6 +49,8 @@ enum PasswordPrompt {
     guard tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) == 0 else {
       throw Complaint("The terminal's echo cannot be turned off.")
     }
+    // Only now: who types as soon as they are asked shall not see it either.
+    FileHandle.standardError.write(Data(prompt.utf8))
     let line = readLine(strippingNewline: true)
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &before)
     FileHandle.standardError.write(Data("\n".utf8))
