@@ -40,9 +40,9 @@ package final class Store: Sendable {
   static func prepare(_ queue: DatabaseQueue, now: Instant) throws(StoreFailure) -> String {
     do {
       let connection = SQLiteConnection(queue)
-      let fresh = String(UInt32.random(in: 0x1000_0000...UInt32.max), radix: 16)
-      try Schema.migrate(connection, now: now, epoch: fresh)
+      try Schema.migrate(connection, now: now, epoch: ChangeLog.freshEpoch())
       try Schema.verify(connection)
+      if try connection.use({ try Backup.markedAt($0) }) != nil { throw StoreFailure.isBackup(path: queue.path) }
       return try connection.use { try ChangeLog.epoch($0) }
     } catch let failure as StoreFailure {
       throw failure

@@ -11,7 +11,7 @@ struct Aura: ParsableCommand {
     version: Server.version,
     subcommands: [
       Serve.self, Token.self, Migrate.self, GatewaysCommand.self, TailCommand.self, LoadTestCommand.self,
-      UserCommand.self, ClinicCommand.self, MemberCommand.self,
+      UserCommand.self, ClinicCommand.self, MemberCommand.self, BackupCommand.self, RestoreCommand.self,
     ])
 
   static func main() {
