@@ -75,13 +75,21 @@ package enum Restore {
   private static func prepare(
     _ directory: String, _ backup: Backup.Summary, now: Instant
   ) throws -> (epoch: String, held: Int) {
-    let queue = try SQLite.openWriter(directory: directory)
-    let connection = SQLiteConnection(queue)
     var epoch = backup.epoch
     while epoch == backup.epoch { epoch = ChangeLog.freshEpoch() }
+    let queue = try SQLite.openWriter(directory: directory)
+    let held = try change(SQLiteConnection(queue), backup, epoch: epoch, now: now)
+    try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+    try queue.close()
+    return (epoch, held)
+  }
+
+  private static func change(
+    _ connection: consuming SQLiteConnection, _ backup: Backup.Summary, epoch: String, now: Instant
+  ) throws -> Int {
     try Schema.migrate(connection, now: now, epoch: epoch)
     try Schema.verify(connection)
-    let held = try connection.use { session in
+    return try connection.use { session in
       try session.transaction {
         try session.execute(clearMark)
         try session.execute(setEpoch, .text(epoch))
@@ -97,9 +105,6 @@ package enum Restore {
       }
       return try session.first(dueMessages, .instant(now)) { $0.integer(0) } ?? 0
     }
-    try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
-    try queue.close()
-    return (epoch, held)
   }
 
   /// Keeps the database that is there under another name. The name it has now is taken from it in one step, when the new

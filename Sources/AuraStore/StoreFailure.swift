@@ -46,7 +46,7 @@ extension StoreFailure: CustomStringConvertible {
     case .file(let path, let reason): "the file \(path) cannot be used: \(reason)"
     case .fileExists(let path): "there is a file \(path) already"
     case .damagedFile(let path, let finding): "the copy \(path) is not whole: \(finding)"
-    case .isBackup(let path): "the database in \(path) is a backup as it was written"
+    case .isBackup(let path): "the database \(path) is a backup as it was written"
     case .databaseExists(let path): "there is a database in \(path) already"
     case .inUse(let path): "another process already serves the data folder \(path)"
     case .newerVersion(let found, let known):
