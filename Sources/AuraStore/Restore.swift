@@ -40,7 +40,8 @@ package enum Restore {
   ///
   /// - Parameter replaces: whether a database that is there may be replaced; it is kept beside the new one.
   package static func run(
-    from file: String, directory: String, replaces: Bool, now: Instant = .systemNow, progress: @escaping SQLite.Progress,
+    from file: String, directory: String, replaces: Bool, now: Instant = .systemNow,
+    progress: @escaping SQLite.Progress,
     verifying: () -> Void
   ) throws -> Summary {
     guard FileManager.default.fileExists(atPath: file) else {

@@ -15,6 +15,18 @@ extension SQLite {
   static func copy(
     from source: String, to copy: String, progress: @escaping Progress, finish: (SQLSession) throws -> Void = { _ in }
   ) throws {
+    do {
+      try copyPages(from: source, to: copy, progress: progress, finish: finish)
+    } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
+      throw StoreFailure.file(path: copy, reason: "the disk is full")
+    } catch let error as DatabaseError {
+      throw StoreFailure.file(path: copy, reason: "\(error.resultCode)")
+    }
+  }
+
+  private static func copyPages(
+    from source: String, to copy: String, progress: @escaping Progress, finish: (SQLSession) throws -> Void
+  ) throws {
     let from = try openFile(readOnly: source, label: "aura.backup")
     var configuration = Configuration()
     configuration.label = "aura.copy"

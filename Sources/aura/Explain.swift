@@ -17,6 +17,9 @@ func explaining<T>(_ work: () throws -> T) throws -> T {
     return try work()
   } catch let failure as StoreFailure {
     throw Complaint(sentence("\(failure)") + " " + failure.nextStep)
+  } catch let failure as SQLFailure {
+    let failure = StoreFailure.engine(failure)
+    throw Complaint(sentence("\(failure)") + " " + failure.nextStep)
   } catch let failure as TransportFailure {
     throw Complaint(sentence("\(failure)"))
   } catch let failure as InstallationSecret.Failure {
