@@ -69,6 +69,16 @@ extension SQLite {
     }
   }
 
+  /// A database in a file without a name, which is gone when it is closed.
+  static func scratch() throws -> SQLiteConnection {
+    var configuration = Configuration()
+    configuration.label = "aura.scratch"
+    configuration.allowsUnsafeTransactions = true
+    let queue = try DatabaseQueue(path: "", configuration: configuration)
+    try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = OFF") }
+    return SQLiteConnection(queue)
+  }
+
   /// Reads a page of a file whose engine may find it damaged; `nil` when all is well, else what it says, a line each.
   static func integrity(_ session: SQLSession, findingsMax: Int) throws -> [String] {
     try session.all(SQL("PRAGMA integrity_check(\(findingsMax))")) { $0.text(0) }.filter { $0 != "ok" }
