@@ -46,7 +46,7 @@ package enum Check {
       }
       try report(try pages(session))
       var names: [String: String] = [:]
-      try session.each(codes) { names[$0.text(0)] = $0.text(1) }
+      _ = try? session.each(codes) { names[$0.text(0)] = $0.text(1) }
       try report(
         try ask("file.references", session, "Restore the last backup that passes.") { found in
           try session.each(foreignKeys) { row in
@@ -83,11 +83,14 @@ package enum Check {
   }
 
   private static func pages(_ session: SQLSession) throws -> Result {
-    let found = try SQLite.integrity(session, findingsMax: shownMax)
-    return Result(
-      name: "file.pages", count: found.count,
-      findings: found.map { Finding(clinic: "", subject: "the file", problem: $0) },
-      next: "Stop the hub, keep a copy of the file, check the disk, and restore the last backup that passes.")
+    try ask(
+      "file.pages", session,
+      "Stop the hub, keep a copy of the file, check the disk, and restore the last backup that passes."
+    ) { found in
+      for problem in try SQLite.integrity(session, findingsMax: shownMax) {
+        found(Finding(clinic: "", subject: "the file", problem: problem))
+      }
+    }
   }
 
   private static func ask(
