@@ -32,6 +32,8 @@ enum DurableFiles {
     return true
   }
 
+  static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
   static func failure(_ path: String) -> StoreFailure {
     .file(path: path, reason: String(cString: strerror(errno)))
   }
@@ -59,6 +61,16 @@ final class DraftFile {
     }
     guard ftruncate(descriptor, 0) == 0 else { throw DurableFiles.failure(path) }
     for suffix in ["-journal", "-wal", "-shm"] { unlink(path + suffix) }
+  }
+
+  func append(_ bytes: [UInt8]) throws(StoreFailure) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw DurableFiles.failure(path) }
+      rest = rest.dropFirst(count)
+    }
   }
 
   /// Takes the draft away unless it has got its name.

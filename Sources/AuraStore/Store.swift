@@ -138,6 +138,10 @@ private enum WriterLoop {
         finish(writer.process([]), publish)
         continue
       }
+      if writer.hasErasures, writer.failure == nil {
+        writer.hasErasures = forget(writer, now, configuration, publish)
+        continue
+      }
       if retention.due(now) <= now, writer.failure == nil {
         do {
           try writer.connection.use { try retention.slice($0, now: now) }
@@ -150,6 +154,27 @@ private enum WriterLoop {
       let next = min(writer.nextDue ?? .latest, retention.due(now))
       let seconds = Double(max(1, (next - now).milliseconds)) / 1_000
       wake.wait(seconds: min(seconds, configuration.idleSecondsMax))
+    }
+  }
+
+  /// One slice of forgetting; whether there may be another.
+  private static func forget(
+    _ writer: Writer, _ now: Instant, _ configuration: StoreConfiguration, _ publish: (Batch) -> Void
+  ) -> Bool {
+    do {
+      switch try writer.connection.use({ try Erasure.slice($0, now: now) }) {
+      case .nothing: return false
+      case .more: return true
+      case .finished(let clinic):
+        var batch = Batch()
+        batch.signals.append(.logRewritten(clinic: clinic))
+        finish(batch, publish)
+        return true
+      }
+    } catch {
+      // It is open still, and is taken up at the next request or start.
+      configuration.report("somebody could not be forgotten in the log yet: \(error)")
+      return false
     }
   }
 

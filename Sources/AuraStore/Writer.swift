@@ -23,6 +23,8 @@ package final class Writer {
   /// When the next timer is to be fired; `nil` when none is planned.
   var nextDue: Instant?
   var ids: IDGenerator
+  /// Whether there may be somebody to forget: looked for at the start, and behind each request to.
+  var hasErasures = true
   /// Runs the COMMIT; tests make it fail.
   var commit: (SQLSession) throws -> Void = { try $0.execute(SQLSession.commit) }
   private var isInSavepoint = false
@@ -68,6 +70,7 @@ package final class Writer {
       } catch {
         return commitFailed(jobs, session, error)
       }
+      if work.hasErasure { hasErasures = true }
       if configuration.firesTimers, let planned = work.planned { nextDue = min(nextDue ?? planned, planned) }
       return work.batch
     }
@@ -80,6 +83,8 @@ package final class Writer {
     /// The clinics' last commits, as far as they were asked for, and those that moved.
     var heads: [ID: Int] = [:]
     var moved: Set<ID> = []
+    /// Whether it asks for somebody to be forgotten.
+    var hasErasure = false
     /// The earliest timer planned by this transaction.
     var planned: Instant?
 
@@ -335,6 +340,7 @@ extension Writer.Work {
     batch.signals.append(contentsOf: effects.signals)
     batch.dispatches.append(contentsOf: effects.dispatches)
     batch.recalls.append(contentsOf: effects.recalls)
+    if effects.hasErasure { hasErasure = true }
     if let due = effects.planned { planned = min(planned ?? due, due) }
   }
 }

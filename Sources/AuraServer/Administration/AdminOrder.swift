@@ -16,6 +16,9 @@ package enum AdminOrder: Sendable, Equatable {
   case addMember(clinic: String, email: String, MemberPlace)
   case changeMember(clinic: String, email: String, MemberPlace)
   case removeMember(clinic: String, email: String, reason: String?)
+  /// Somebody is about to read all that is held of a customer.
+  case noteExport(clinic: String, customer: ID)
+  case forgetCustomer(clinic: String, customer: ID, reason: String?)
 
   package struct NewUser: Sendable, Equatable {
     package var email: String
@@ -96,6 +99,10 @@ extension AdminOrder {
       ["order": "changeMember", "code": .string(clinic), "email": .string(email), "place": place.json]
     case .removeMember(let clinic, let email, let reason):
       ["order": "removeMember", "code": .string(clinic), "email": .string(email), "reason": .text(reason)]
+    case .noteExport(let clinic, let customer):
+      ["order": "noteExport", "code": .string(clinic), "customer": .id(customer)]
+    case .forgetCustomer(let clinic, let customer, let reason):
+      ["order": "forgetCustomer", "code": .string(clinic), "customer": .id(customer), "reason": .text(reason)]
     }
   }
 
@@ -127,6 +134,12 @@ extension AdminOrder {
       guard let place = json["place"].flatMap(MemberPlace.init) else { return nil }
       self = .changeMember(clinic: code, email: email, place)
     case "removeMember": self = .removeMember(clinic: code, email: email, reason: json["reason"]?.string)
+    case "noteExport", "forgetCustomer":
+      guard let customer = json["customer"]?.string.flatMap({ ID($0) }) else { return nil }
+      self =
+        json["order"] == "noteExport"
+        ? .noteExport(clinic: code, customer: customer)
+        : .forgetCustomer(clinic: code, customer: customer, reason: json["reason"]?.string)
     default: return nil
     }
   }

@@ -25,6 +25,8 @@ struct Administration: Sendable {
     case .changeMember(let clinic, let email, let place): try write { try $0.changeMember(clinic, email, place) }
     case .removeMember(let clinic, let email, let reason):
       try write { try $0.removeMember(clinic, email, reason: reason) }
+    case .noteExport(let clinic, let customer): try write { try $0.noteExport(clinic, customer) }
+    case .forgetCustomer(let clinic, let customer, let reason): try forget(clinic, customer, reason)
     }
   }
 
