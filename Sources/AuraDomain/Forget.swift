@@ -58,10 +58,10 @@ extension Draft {
         cancelTimer(FollowUpExecution.timer(execution.id))
       }
       try update(execution) { row in
+        // Why it ended is not said: the image in the log must read as one that was redacted does.
         row = row.redacted()
         if waits {
           row.status = .cancelled
-          row.lastError = FollowUpLack.erased.text
           row.nextAttemptAt = nil
           row.leaseUntil = nil
         }

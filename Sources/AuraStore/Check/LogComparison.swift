@@ -8,7 +8,12 @@ import AuraSodium
 enum LogComparison {
   private static let begin: SQL = "BEGIN"
   private static let end: SQL = "ROLLBACK"
-  private static let clinics: SQL = "SELECT clinic_id, MIN(seq), MAX(seq) FROM sys_changes GROUP BY clinic_id"
+  // Of a clinic where somebody is being forgotten, log and rows differ until that is done.
+  private static let clinics: SQL = """
+    SELECT l.clinic_id, MIN(l.seq), MAX(l.seq) FROM sys_changes l
+    WHERE NOT EXISTS (SELECT 1 FROM sys_erasures e WHERE e.clinic_id = l.clinic_id AND e.finished_at IS NULL)
+    GROUP BY l.clinic_id
+    """
   private static let firstAt: SQL = "SELECT at FROM sys_changes WHERE clinic_id = $1 AND seq = $2"
 
   private static let table = """
