@@ -12,7 +12,7 @@ struct Aura: ParsableCommand {
     subcommands: [
       Serve.self, Token.self, Migrate.self, GatewaysCommand.self, TailCommand.self, LoadTestCommand.self,
       UserCommand.self, ClinicCommand.self, MemberCommand.self, BackupCommand.self, RestoreCommand.self,
-      CheckCommand.self, ExportCommand.self, ForgetCommand.self,
+      CheckCommand.self, ExportCommand.self, ForgetCommand.self, ReplayCommand.self,
     ])
 
   static func main() {
