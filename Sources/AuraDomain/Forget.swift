@@ -55,6 +55,9 @@ extension Draft {
       let waits = execution.isWaiting || execution.status == .sending || execution.status == .dead
       if waits {
         called += 1
+        if execution.status == .sending, let lease = execution.leaseUntil {
+          recall(Recall(execution: execution.id, attempt: execution.attempts, leaseUntil: lease))
+        }
         cancelTimer(FollowUpExecution.timer(execution.id))
       }
       try update(execution) { row in
