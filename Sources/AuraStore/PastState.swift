@@ -1,4 +1,5 @@
 import AuraDomain
+import AuraJSON
 
 /// A clinic's rows as they stood behind one of its commits, made of the log.
 ///
@@ -61,6 +62,12 @@ package struct PastState {
       }
     }
     return state
+  }
+
+  /// A row's columns by their names; `null` for one that it does not have.
+  package static func values(of row: Row, _ names: [String]) throws -> [JSON] {
+    let object = try row.json.withUnsafeBytes { try JSON.parse($0, valuesMax: 1 << 20) }
+    return names.map { object[$0] ?? .null }
   }
 
   /// The last commit at or before a time, by the clock of then; 0 for a time before the first. `nil` when the log no

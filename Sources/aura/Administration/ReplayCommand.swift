@@ -25,7 +25,8 @@ struct ReplayCommand: ParsableCommand {
   var at: String?
   @Option(help: ArgumentHelp("Behind which commit, instead of a time.", valueName: "n"))
   var seq: Int?
-  @Option(help: ArgumentHelp("Table to show; may be repeated. Without it: cases, tasks and customers.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("Table to show; may be repeated. Without it: cases, tasks and customers.", valueName: "name"))
   var topic: [Table] = [.workflowStates, .taskQueue, .customers]
   @Option(
     help: ArgumentHelp("Shows these columns as a table with tabs, instead of JSON lines.", valueName: "names"))
@@ -46,9 +47,12 @@ struct ReplayCommand: ParsableCommand {
         guard let id = try Accounts.clinic(reader.session, code: clinic) else {
           throw AdminRefusal("There is no clinic \(clinic): `aura clinic list` shows those that there are.")
         }
-        guard let position = try seq ?? at.flatMap(Self.instant).flatMap({
-          try PastState.position(reader, clinic: id, at: $0)
-        }) else { throw try tooEarly(reader, id) }
+        guard
+          let position = try seq
+            ?? at.flatMap(Self.instant).flatMap({
+              try PastState.position(reader, clinic: id, at: $0)
+            })
+        else { throw try tooEarly(reader, id) }
         if let chosen { say((["table"] + chosen).joined(separator: "\t")) }
         do {
           return try PastState.read(reader, clinic: id, at: position, tables: topic) { row in
@@ -76,12 +80,11 @@ struct ReplayCommand: ParsableCommand {
   }
 
   private static func cells(_ row: PastState.Row, _ names: [String]) throws -> String {
-    let object = try JSONSerialization.jsonObject(with: Data(row.json)) as? [String: Any] ?? [:]
-    let cells = names.map { name -> String in
-      switch object[name] {
-      case nil, is NSNull: "-"
-      case let text as String: text.replacing("\t", with: " ").replacing("\n", with: " ")
-      case let value?: "\(value)"
+    let cells = try PastState.values(of: row, names).map { value -> String in
+      switch value {
+      case .null: "-"
+      case .string(let text): text.replacing("\t", with: " ").replacing("\n", with: " ")
+      case .bool, .integer, .real, .array, .object: value.text
       }
     }
     return ([row.table.rawValue] + cells).joined(separator: "\t")
