@@ -6,6 +6,10 @@ package enum Change: Sendable {
   case update(before: any Row, after: any Row)
   /// The row as it was read. Clients are told that it is gone.
   case remove(any VersionedRow)
+  /// Takes the words out of a row of an append-only table, of a customer who is being forgotten.
+  case rewrite(before: any Row, after: any Row)
+  /// Begins to forget a customer: the log is gone through behind the commit.
+  case erase(customer: ID)
   /// Plans a timer, or moves the one of the same `dedupe`.
   case schedule(PlannedTimer)
   /// Forgets the timer of this `dedupe`, if there is one.

@@ -34,6 +34,7 @@ package indirect enum Command: Sendable, Equatable {
   case revokeMembership(RevokeMembership)
   case linkCustomer(LinkCustomer)
   case unlinkCustomer(customer: ID)
+  case forgetCustomer(customer: ID, reason: String?)
   // Rewards.
   case createReward(RewardDetails)
   case updateReward(reward: ID, RewardDetails)
@@ -109,6 +110,7 @@ package indirect enum Command: Sendable, Equatable {
     case .revokeMembership: "revokeMembership"
     case .linkCustomer: "linkCustomer"
     case .unlinkCustomer: "unlinkCustomer"
+    case .forgetCustomer: "forgetCustomer"
     case .createReward: "createReward"
     case .updateReward: "updateReward"
     case .redeemReward: "redeemReward"
@@ -165,7 +167,7 @@ package indirect enum Command: Sendable, Equatable {
     case .startTask(let step), .completeTask(let step), .claimTask(let step): step.device
     case .updateTask(let command): command.step.device
     case .initialize, .transition, .createTask, .setDuty, .addMember, .changeRole, .revokeMembership, .linkCustomer,
-      .unlinkCustomer,
+      .unlinkCustomer, .forgetCustomer,
       .createReward, .updateReward, .redeemReward, .cancelRedemption, .createAchievement, .updateAchievement,
       .unlockAchievement, .awardPoints, .recordReview, .updateLoyaltySettings, .createSale, .applyCoupon, .removeCoupon,
       .paySale, .voidSale, .refundSale, .createFollowUpRule, .updateFollowUpRule, .createFollowUpTemplate,

@@ -43,7 +43,7 @@ extension Command {
     case .updateTask(let command): command.reason
     case .revokeMembership(let command): command.reason
     case .refundSale(let command): command.reason
-    case .cancelFollowUp(_, let reason): reason
+    case .cancelFollowUp(_, let reason), .forgetCustomer(_, let reason): reason
     case .initialize, .transition, .createTask, .startTask, .completeTask, .claimTask, .setDuty, .addMember,
       .changeRole, .linkCustomer, .unlinkCustomer, .createReward, .updateReward, .redeemReward, .cancelRedemption,
       .createAchievement, .updateAchievement, .unlockAchievement, .awardPoints, .recordReview, .updateLoyaltySettings,
@@ -60,7 +60,7 @@ extension Command {
 }
 
 extension Draft {
-  mutating func run(_ command: Command) throws -> JSON {
+  package mutating func run(_ command: Command) throws -> JSON {
     switch command {
     case .initialize(let command): try initialize(command)
     case .scanCustomer(let command): try scanCustomer(command)
@@ -91,6 +91,7 @@ extension Draft {
     case .revokeMembership(let command): try revokeMembership(command)
     case .linkCustomer(let command): try linkCustomer(command)
     case .unlinkCustomer(let id): try unlinkCustomer(id)
+    case .forgetCustomer(let id, let reason): try forgetCustomer(id, reason: reason)
     case .createReward(let details): try createReward(details)
     case .updateReward(let id, let details): try updateReward(id, details)
     case .redeemReward(let id, let customer): try redeemReward(id, for: customer)

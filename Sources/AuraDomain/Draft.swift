@@ -103,7 +103,7 @@ package struct Draft {
       switch changes[position] {
       case .insert: changes[position] = .insert(after)
       case .update(let before, _): changes[position] = .update(before: before, after: after)
-      case .remove, .schedule, .cancelTimer, .counter, .undo, .dispatch, .recall, .audit:
+      case .rewrite, .erase, .remove, .schedule, .cancelTimer, .counter, .undo, .dispatch, .recall, .audit:
         preconditionFailure("positions name rows only")
       }
     } else {
@@ -120,6 +120,14 @@ package struct Draft {
     removed.insert(row.id)
     changes.append(.remove(row))
   }
+
+  /// Takes the words out of a row of an append-only table; `erase` of its customer comes first.
+  mutating func rewrite(_ row: some Row, as after: some Row) {
+    positions[row.id] = changes.count
+    changes.append(.rewrite(before: row, after: after))
+  }
+
+  mutating func erase(customer: ID) { changes.append(.erase(customer: customer)) }
 
   package mutating func schedule(_ timer: PlannedTimer) { changes.append(.schedule(timer)) }
   package mutating func cancelTimer(_ dedupe: String) { changes.append(.cancelTimer(dedupe: dedupe)) }
@@ -181,8 +189,8 @@ extension Change {
   /// The row as it is to be, if the change is one of a row.
   package var row: (any Row)? {
     switch self {
-    case .insert(let row), .update(_, let row): row
-    case .remove, .schedule, .cancelTimer, .counter, .undo, .dispatch, .recall, .audit: nil
+    case .insert(let row), .update(_, let row), .rewrite(_, let row): row
+    case .erase, .remove, .schedule, .cancelTimer, .counter, .undo, .dispatch, .recall, .audit: nil
     }
   }
 }

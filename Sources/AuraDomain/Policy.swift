@@ -29,6 +29,7 @@ package enum Deed: String, Sendable, CaseIterable {
   case manageStaff
   case manageOwners
   case linkCustomer
+  case forgetCustomer
   case manageLoyalty
   case redeemReward
   case cancelRedemption
@@ -116,6 +117,7 @@ package struct Policy: Sendable, Equatable {
     case .manageStaff: row()
     case .manageOwners: Policy(owner: .any)
     case .linkCustomer: row(sales: .any)
+    case .forgetCustomer: row()
     case .manageLoyalty: row()
     case .redeemReward: row(sales: .any, desk: .any, customer: .own)
     // For the customer within a day, and then by owner or admin.
@@ -213,6 +215,7 @@ extension Command {
     case .setDuty: .setDuty
     case .addMember, .changeRole, .revokeMembership: .manageStaff
     case .linkCustomer, .unlinkCustomer: .linkCustomer
+    case .forgetCustomer: .forgetCustomer
     case .createReward, .updateReward, .createAchievement, .updateAchievement, .awardPoints, .updateLoyaltySettings:
       .manageLoyalty
     case .redeemReward: .redeemReward

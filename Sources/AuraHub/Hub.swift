@@ -120,6 +120,11 @@ package final class Hub {
     self.surroundings = surroundings
   }
 
+  /// Lets go of a clinic's recent commits: who is behind is served from the log on disk, which reads otherwise now.
+  package func forgetRecent(_ clinic: ID) {
+    channels[clinic]?.ring = CommitRing(bytesMax: configuration.ringBytes)
+  }
+
   // MARK: Sessions
 
   package func open(

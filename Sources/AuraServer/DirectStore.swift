@@ -17,7 +17,7 @@ package final class DirectStore: Sendable {
     var now: Instant { fixed.withLock { $0 } ?? .systemNow }
   }
 
-  private let store: Store
+  let store: Store
   private let clock = Clock()
   /// Steps are taken one at a time; the writer alone answers faster than this.
   private static let secondsMax = 30.0
@@ -47,17 +47,17 @@ package final class DirectStore: Sendable {
   package func setClock(_ now: Instant?) { clock.fixed.withLock { $0 = now } }
 
   package func read<T: Sendable>(_ work: @escaping @Sendable (Reader) throws -> T) throws -> T {
-    try wait { answer in store.read(work) { answer($0.mapError { $0 }) } }
+    try Self.wait { answer in store.read(work) { answer($0.mapError { $0 }) } }
   }
 
   package func write<T: Sendable>(_ work: @escaping @Sendable (WriteTransaction) throws -> T) throws -> T {
-    try wait { answer in store.write(work, then: answer) }
+    try Self.wait { answer in store.write(work, then: answer) }
   }
 
   /// Carries out a command as `user`; throws its `Refusal`. The same key again is the first outcome again.
   @discardableResult
   package func run(_ command: Command, clinic: ID, as user: ID, key: String) throws -> JSON {
-    let outcome: Outcome = try wait { answer in
+    let outcome: Outcome = try Self.wait { answer in
       let request = CommandRequest(
         origin: .call { answer(.success($0)) }, clinic: clinic, user: user, key: key, command: command,
         digest: Sodium.digest(Array(key.utf8)))
@@ -66,10 +66,11 @@ package final class DirectStore: Sendable {
     return try JSON.parse(outcome.result.get().result)
   }
 
-  private func wait<T: Sendable>(_ start: (@escaping @Sendable (Result<T, any Error>) -> Void) -> Void) throws -> T {
+  /// Starts something and waits for what it answers.
+  static func wait<T: Sendable>(_ start: (@escaping @Sendable (Result<T, any Error>) -> Void) -> Void) throws -> T {
     let answer = Answer<T>()
     start { answer.give($0) }
-    guard let result = answer.wait(seconds: Self.secondsMax) else { throw Busy() }
+    guard let result = answer.wait(seconds: secondsMax) else { throw Busy() }
     return try result.get()
   }
 }

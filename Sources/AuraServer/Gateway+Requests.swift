@@ -361,13 +361,14 @@ extension Gateway {
   }
 
   private func apply(_ signal: Signal) {
+    if case .logRewritten(let clinic) = signal { return hub.forgetRecent(clinic) }
     hub.rightsSeen += 1
     for peer in Array(peers.values) {
       guard let session = peer.session else { continue }
       switch signal {
       case .sessionRevoked(let id) where session.signIn == id: leave(peer, .badToken, "the session was signed out")
       case .userDisabled(let user) where session.user == user: leave(peer, .accessRevoked, "the account has ended")
-      case .sessionRevoked, .userDisabled: break
+      case .sessionRevoked, .userDisabled, .logRewritten: break
       }
     }
   }

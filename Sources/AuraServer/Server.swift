@@ -22,6 +22,8 @@ package final class Server: Sendable {
   private let outbox: Outbox
   private let operations: Operations
   private let userConnections: UserConnections
+  /// `nil` when its socket could not be made: the hub serves all the same.
+  private let door: AdminDoor?
   private let log = Logger(label: "server")
 
   /// Opens the data folder and takes the port; clients are let in by `start`.
@@ -108,10 +110,17 @@ package final class Server: Sendable {
     transportConfiguration.limits.mailboxMax = 1_000_000
     transportConfiguration.limits.connectionsPerAddressMax = configuration.connectionsPerAddressMax
     do {
+      door = try AdminDoor(directory: configuration.dataDirectory, store: store)
+    } catch {
+      log.warning("the command line cannot give orders while this hub runs", metadata: ["reason": "\(error)"])
+      door = nil
+    }
+    do {
       transport = try Transport(transportConfiguration) { loop in
         Gateway(shared: shared, loop: loop, epoch: store.epoch, heads: heads)
       }
     } catch {
+      door?.stop()
       outbox.stop()
       store.stop()
       passwords.stop()
@@ -159,6 +168,7 @@ package final class Server: Sendable {
       if !isPosted { isStopping.leave() }
     }
     _ = isStopping.wait(timeout: .now() + 5)
+    door?.stop()
     // Its last reports are commands.
     outbox.stop()
     // Publishes what it still had, so that acks and deltas go out before the goodbyes.

@@ -20,6 +20,9 @@ enum ChangeLog {
     WHERE clinic_id = $1 AND seq > $2 AND instr(changes, $3) > 0 ORDER BY seq DESC LIMIT 1
     """
 
+  /// Names a history that no client has seen.
+  static func freshEpoch() -> String { String(UInt32.random(in: 0x1000_0000...UInt32.max), radix: 16) }
+
   static func epoch(_ session: SQLSession) throws -> String {
     guard let epoch = try session.first(epoch, read: { $0.text(0) }) else {
       throw StoreFailure.foreignSchema(reason: "it has no epoch")

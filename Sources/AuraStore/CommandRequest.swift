@@ -92,6 +92,8 @@ package enum Signal: Sendable, Hashable {
   case sessionRevoked(ID)
   /// All sessions of a user end: disabled, or the token epoch was raised.
   case userDisabled(ID)
+  /// The log of a clinic was redacted: what is held of it in memory is older than what is on disk.
+  case logRewritten(clinic: ID)
 }
 
 /// What one durable transaction brought. Handed to `publish` after the commit and never before.

@@ -10,6 +10,7 @@ struct Effects {
   private(set) var planned: Instant?
   private(set) var dispatches: [Dispatch] = []
   private(set) var recalls: [Recall] = []
+  private(set) var hasErasure = false
 
   private static let setCounter: SQL = """
     INSERT INTO sys_counters (clinic_id, name, value) VALUES ($1, $2, $3)
@@ -49,6 +50,14 @@ struct Effects {
         try belongs(row)
         try session.remove(row, clinic: clinic)
         log(row) { RowChange(removing: row) }
+      case .rewrite(let before, let after):
+        try belongs(after)
+        // Not in the log: a row of these tables has one version for ever, and clients hold a second put of it for a
+        // fault. `Erasure` changes the image that is in the log already.
+        try session.rewrite(before, as: after, clinic: clinic)
+      case .erase(let customer):
+        try Erasure.begin(session, clinic: clinic, customer: customer, now: now)
+        hasErasure = true
       case .schedule(let timer):
         try Timers.schedule(session, clinic: clinic, timer)
         planned = min(planned ?? timer.due, timer.due)

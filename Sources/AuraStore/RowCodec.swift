@@ -58,6 +58,24 @@ extension SQLSession {
     guard count == 1 else { throw RowConflict(table: R.table, id: before.id) }
   }
 
+  /// Writes the columns that differ of a row of an append-only table, as far as its trigger lets them.
+  func rewrite<R: Row>(_ before: R, as after: any Row, clinic: ID) throws {
+    guard let after = after as? R, after.id == before.id else { throw RowConflict(table: R.table, id: before.id) }
+    let (old, new) = (ColumnCells.of(before), ColumnCells.of(after))
+    let changed = new.indices.filter { old[$0] != new[$0] }
+    if changed.isEmpty { return }
+    let names = RowText.of(R.self).names
+    let assignments = changed.enumerated().map { "\(names[$1]) = $\($0 + 1)" }.joined(separator: ", ")
+    let next = changed.count + 1
+    let text = "UPDATE \(R.table.rawValue) SET \(assignments) WHERE clinic_id = $\(next) AND id = $\(next + 1)"
+    let count = try execute(try statement(composed: text)) { statement in
+      for (index, column) in changed.enumerated() { statement.bind(new[column], at: Int32(index + 1)) }
+      statement.bind(clinic, at: Int32(next))
+      statement.bind(before.id, at: Int32(next + 1))
+    }
+    guard count == 1 else { throw RowConflict(table: R.table, id: before.id) }
+  }
+
   /// Removes a row of the clinic, if it still has this version; otherwise `RowConflict`.
   func remove<R: VersionedRow>(_ row: R, clinic: ID) throws {
     let count = try execute(try statement(RowText.of(R.self).remove)) { statement in

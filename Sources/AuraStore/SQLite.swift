@@ -8,7 +8,7 @@ import GRDB
 ///
 /// One connection writes and checkpoints, all others only read: this keeps clear of the WAL-reset fault of SQLite's
 /// older releases, which needs two connections that write or checkpoint at once.
-enum SQLite {
+package enum SQLite {
   static let fileName = "aura.sqlite3"
   /// A search for a longer text finds nothing: matching costs its length times the column's.
   static let patternBytesMax = 512
@@ -54,11 +54,18 @@ enum SQLite {
     configuration.readonly = true
     configuration.busyMode = .timeout(5)
     configuration.allowsUnsafeTransactions = true
-    return try opening {
+    return try reading(directory + "/" + fileName, configuration) { _ in }
+  }
+
+  static func reading(
+    _ path: String, _ configuration: Configuration, _ prepare: (Database) throws -> Void
+  ) throws(StoreFailure) -> DatabaseQueue {
+    try opening {
       _ = configured
-      let queue = try DatabaseQueue(path: directory + "/" + fileName, configuration: configuration)
+      let queue = try DatabaseQueue(path: path, configuration: configuration)
       try queue.writeWithoutTransaction { database in
         try harden(database)
+        try prepare(database)
         try database.execute(sql: "PRAGMA wal_autocheckpoint = 0")
         try database.execute(sql: "PRAGMA query_only = ON")
       }

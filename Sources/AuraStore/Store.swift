@@ -40,9 +40,9 @@ package final class Store: Sendable {
   static func prepare(_ queue: DatabaseQueue, now: Instant) throws(StoreFailure) -> String {
     do {
       let connection = SQLiteConnection(queue)
-      let fresh = String(UInt32.random(in: 0x1000_0000...UInt32.max), radix: 16)
-      try Schema.migrate(connection, now: now, epoch: fresh)
+      try Schema.migrate(connection, now: now, epoch: ChangeLog.freshEpoch())
       try Schema.verify(connection)
+      if try connection.use({ try Backup.markedAt($0) }) != nil { throw StoreFailure.isBackup(path: queue.path) }
       return try connection.use { try ChangeLog.epoch($0) }
     } catch let failure as StoreFailure {
       throw failure
@@ -160,6 +160,10 @@ private enum WriterLoop {
         finish(batch, publish)
         continue
       }
+      if writer.hasErasures, writer.failure == nil {
+        writer.hasErasures = forget(writer, now, configuration, publish)
+        continue
+      }
       if retention.due(now) <= now, writer.failure == nil {
         do {
           try writer.connection.use { try retention.slice($0, now: now) }
@@ -172,6 +176,27 @@ private enum WriterLoop {
       let next = min(writer.nextDue ?? .latest, retention.due(now))
       let seconds = Double(max(1, (next - now).milliseconds)) / 1_000
       wake.wait(seconds: min(seconds, configuration.idleSecondsMax))
+    }
+  }
+
+  /// One slice of forgetting; whether there may be another.
+  private static func forget(
+    _ writer: Writer, _ now: Instant, _ configuration: StoreConfiguration, _ publish: (Batch) -> Void
+  ) -> Bool {
+    do {
+      switch try writer.connection.use({ try Erasure.slice($0, now: now) }) {
+      case .nothing: return false
+      case .more: return true
+      case .finished(let clinic):
+        var batch = Batch()
+        batch.signals.append(.logRewritten(clinic: clinic))
+        finish(batch, publish)
+        return true
+      }
+    } catch {
+      // It is open still, and is taken up at the next request or start.
+      configuration.report("somebody could not be forgotten in the log yet: \(error)")
+      return false
     }
   }
 

@@ -6,6 +6,16 @@ package enum StoreFailure: Error, Sendable, Equatable {
   case folder(path: String, reason: String)
   /// The folder holds no database, and who only looks makes none.
   case noDatabase(path: String)
+  /// A file cannot be made, read or put in its place.
+  case file(path: String, reason: String)
+  /// A file stands where one is to be written.
+  case fileExists(path: String)
+  /// A copy of a database is not whole.
+  case damagedFile(path: String, finding: String)
+  /// The folder holds a copy that nobody has restored.
+  case isBackup(path: String)
+  /// A database stands where one is to be restored to.
+  case databaseExists(path: String)
   /// Another process has this folder open for writing.
   case inUse(path: String)
   /// A later release of the program has written this database.
@@ -33,6 +43,11 @@ extension StoreFailure: CustomStringConvertible {
     switch self {
     case .folder(let path, let reason): "the data folder \(path) cannot be used: \(reason)"
     case .noDatabase(let path): "there is no database in the folder \(path)"
+    case .file(let path, let reason): "the file \(path) cannot be used: \(reason)"
+    case .fileExists(let path): "there is a file \(path) already"
+    case .damagedFile(let path, let finding): "the copy \(path) is not whole: \(finding)"
+    case .isBackup(let path): "the database \(path) is a backup as it was written"
+    case .databaseExists(let path): "there is a database in \(path) already"
     case .inUse(let path): "another process already serves the data folder \(path)"
     case .newerVersion(let found, let known):
       "the database has version \(found), this program knows versions up to \(known)"
@@ -52,6 +67,11 @@ extension StoreFailure: CustomStringConvertible {
     switch self {
     case .folder: "Choose a folder that this user may write, or change its owner."
     case .noDatabase: "Name the folder that the hub uses, with --data."
+    case .file: "Choose a place that this user may write to, with room for it."
+    case .fileExists: "Choose another name, or replace it with --force."
+    case .damagedFile: "Use another backup; keep this one for inspection."
+    case .isBackup: "Move it out of the folder and run `aura restore --from` with it: clients must learn of the change."
+    case .databaseExists: "Choose an empty folder, or replace it with --force: the old one is kept beside it."
     case .inUse: "Stop the other process, or give this one a folder of its own with --data."
     case .newerVersion: "Start the newer program, or restore the backup made before the upgrade."
     case .olderVersion: "Run `aura migrate`, or start the hub once."

@@ -17,10 +17,13 @@ package final class WriteTransaction {
 
   /// A commit of a clinic without a command: rows through the log, seen by every subscriber. Returns its number.
   @discardableResult
-  package func commit(clinic: ID, _ changes: (inout Draft) throws -> Void) throws -> Int {
+  package func commit(
+    clinic: ID, as actor: Actor = .system, reason: String? = nil, _ changes: (inout Draft) throws -> Void
+  ) throws -> Int {
     let head = try work.head(session, clinic)
     var draft = Draft(
-      rows: StoredRows(session: session, clinicID: clinic), actor: .system, now: now, seq: head + 1, ids: ids)
+      rows: StoredRows(session: session, clinicID: clinic), actor: actor, now: now, seq: head + 1, ids: ids)
+    draft.reason = reason
     defer { ids = draft.ids }
     try changes(&draft)
     var effects = Effects(clinic: clinic, user: nil, now: now)

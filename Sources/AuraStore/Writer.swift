@@ -24,6 +24,8 @@ package final class Writer {
   /// When the next timer is to be fired; `nil` when none is planned.
   var nextDue: Instant?
   var ids: IDGenerator
+  /// Whether there may be somebody to forget: looked for at the start, and behind each request to.
+  var hasErasures = true
   /// Runs the COMMIT; tests make it fail.
   var commit: (SQLSession) throws -> Void = { try $0.execute(SQLSession.commit) }
   private var isInSavepoint = false
@@ -75,6 +77,7 @@ package final class Writer {
       configuration.counts.committed(
         work.batch, requests: jobs.count + work.timers, startedAt: startedAt, endingAt: endingAt, endedAt: endedAt)
       work.batch.durableAt = endedAt
+      if work.hasErasure { hasErasures = true }
       if configuration.firesTimers, let planned = work.planned { nextDue = min(nextDue ?? planned, planned) }
       return work.batch
     }
@@ -89,6 +92,8 @@ package final class Writer {
     var moved: Set<ID> = []
     /// Timers that were due.
     var timers = 0
+    /// Whether it asks for somebody to be forgotten.
+    var hasErasure = false
     /// The earliest timer planned by this transaction.
     var planned: Instant?
 
@@ -350,6 +355,7 @@ extension Writer.Work {
     batch.signals.append(contentsOf: effects.signals)
     batch.dispatches.append(contentsOf: effects.dispatches)
     batch.recalls.append(contentsOf: effects.recalls)
+    if effects.hasErasure { hasErasure = true }
     if let due = effects.planned { planned = min(planned ?? due, due) }
   }
 }

@@ -63,6 +63,10 @@ extension Command {
     ),
     ("linkCustomer", { (a) throws(Refusal) in .linkCustomer(try a.linkCustomer()) }),
     ("unlinkCustomer", { (a) throws(Refusal) in .unlinkCustomer(customer: try a.id("customerId")) }),
+    (
+      "forgetCustomer",
+      { (a) throws(Refusal) in .forgetCustomer(customer: try a.id("customerId"), reason: try a.reason()) }
+    ),
   ]
 }
 

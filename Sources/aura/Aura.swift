@@ -11,6 +11,8 @@ struct Aura: ParsableCommand {
     version: Server.version,
     subcommands: [
       Serve.self, Token.self, Migrate.self, GatewaysCommand.self, TailCommand.self, LoadTestCommand.self,
+      UserCommand.self, ClinicCommand.self, MemberCommand.self, BackupCommand.self, RestoreCommand.self,
+      CheckCommand.self, ExportCommand.self, ForgetCommand.self, ReplayCommand.self,
     ])
 
   static func main() {

@@ -17,12 +17,17 @@ func explaining<T>(_ work: () throws -> T) throws -> T {
     return try work()
   } catch let failure as StoreFailure {
     throw Complaint(sentence("\(failure)") + " " + failure.nextStep)
+  } catch let failure as SQLFailure {
+    let failure = StoreFailure.engine(failure)
+    throw Complaint(sentence("\(failure)") + " " + failure.nextStep)
   } catch let failure as TransportFailure {
     throw Complaint(sentence("\(failure)"))
   } catch let failure as InstallationSecret.Failure {
     throw Complaint("\(failure).")
   } catch let failure as ServerFailure {
     throw Complaint("\(failure)")
+  } catch let refusal as AdminRefusal {
+    throw Complaint("\(refusal)")
   } catch let failure as GatewaysFailure {
     throw Complaint("\(failure).")
   } catch let failure as CourierFailure {

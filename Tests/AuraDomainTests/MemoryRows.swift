@@ -22,7 +22,8 @@ final class MemoryRows: ClinicRows {
   private(set) var dispatches: [Dispatch] = []
   private(set) var recalls: [Recall] = []
   private(set) var audits: [(kind: String, detail: JSON)] = []
-  private(set) var timers: [String: PlannedTimer] = [:]
+  private(set) var erasures: Set<ID> = []
+  var timers: [String: PlannedTimer] = [:]
 
   init(clinic: ID) { clinicID = clinic }
 
@@ -89,6 +90,12 @@ final class MemoryRows: ClinicRows {
         guard after is any VersionedRow else { throw Broken(description: "an append-only row was changed") }
         try keepUniqueness(after)
         put(after)
+      case .rewrite(_, let after):
+        guard tables[type(of: after).table]?[after.id] != nil, !(after is any VersionedRow), !erasures.isEmpty else {
+          throw Broken(description: "an append-only row was changed")
+        }
+        put(after)
+      case .erase(let customer): erasures.insert(customer)
       case .remove(let row):
         guard let stored = tables[type(of: row).table]?.removeValue(forKey: row.id) else {
           throw Broken(description: "no row \(row.id)")

@@ -198,7 +198,7 @@ import Testing
           case .insert(let row), .update(_, let row):
             guard let row = row as? Notification, rows[row.id]?.version ?? 0 < row.version else { continue }
             rows[row.id] = row
-          case .schedule, .cancelTimer, .counter, .undo, .dispatch, .recall, .audit: continue
+          case .rewrite, .erase, .schedule, .cancelTimer, .counter, .undo, .dispatch, .recall, .audit: continue
           }
         }
       }

@@ -35,6 +35,7 @@ import Testing
     manageStaff          -      -           -     any    any    reason       -         -
     manageOwners         -      -           -     -      any    reason       -         -
     linkCustomer         any    -           -     any    any    reason       -         -
+    forgetCustomer       -      -           -     any    any    reason       -         -
     manageLoyalty        -      -           -     any    any    reason       -         -
     redeemReward         any    -           any   any    any    reason       own       -
     cancelRedemption     -      -           -     any    any    reason       own       -

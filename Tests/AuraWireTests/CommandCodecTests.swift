@@ -63,6 +63,7 @@ import Testing
     ("revokeMembership", #"{"staffId":"\#(b)","reason":"r"}"#),
     ("linkCustomer", #"{"customerId":"\#(w)","userId":"\#(b)"}"#),
     ("unlinkCustomer", #"{"customerId":"\#(w)"}"#),
+    ("forgetCustomer", #"{"customerId":"\#(w)","reason":"r"}"#),
     (
       "createReward",
       #"{"name":"10%","description":"d","type":"discount_percentage","pointsCost":500,"percentBp":1000,"monetaryValueSt":0,"treatmentId":"\#(b)","isActive":true,"maxRedemptions":5,"perCustomerLimit":1,"tierRequirement":"gold","validFrom":1,"validUntil":2,"couponDays":90,"stackable":false,"autoApply":true}"#

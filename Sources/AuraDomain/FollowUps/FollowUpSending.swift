@@ -16,6 +16,10 @@ extension Draft {
     guard let id = timer.payload["execution_id"]?.id, let execution = try row(FollowUpExecution.self, id) else {
       return false
     }
+    if try mayHaveLeft(execution) {
+      try hold(execution)
+      return true
+    }
     switch execution.status {
     case .pending, .failed:
       if now < execution.dueAt {

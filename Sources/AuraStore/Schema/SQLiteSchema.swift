@@ -11,6 +11,8 @@ enum SQLiteSchema {
     case .uniqueMember(let name, let table, let column, let member):
       return uniqueMember(name, table, column, member)
     case .appendOnly(let table, let except): return appendOnly(table, except: except)
+    case .redactable(let table, let columns, let except, let customer):
+      return redactable(table, columns, except, customer)
     case .rowCheck(let table, let condition, let name): return rowCheck(table, condition, name)
     case .refundLimit: return refundLimit
     }
@@ -104,6 +106,25 @@ enum SQLiteSchema {
         """)
     }
     return triggers
+  }
+
+  private static func redactable(
+    _ table: String, _ columns: [String], _ except: [String], _ customer: String
+  ) -> [String] {
+    func differ(_ names: [String]) -> String {
+      names.map { "OLD.\($0) IS NOT NEW.\($0)" }.joined(separator: " OR ")
+    }
+    return [
+      "DROP TRIGGER \(table)_no_update",
+      """
+      CREATE TRIGGER \(table)_no_update BEFORE UPDATE ON \(table)
+      WHEN \(differ(frozenColumns(of: table, except: columns + except)))
+        OR ((\(differ(columns))) AND NOT EXISTS (
+          SELECT 1 FROM sys_erasures e WHERE e.clinic_id = OLD.clinic_id AND e.finished_at IS NULL
+            AND e.customer_id = \(customer)))
+      BEGIN SELECT RAISE(ABORT, '\(table) is append-only'); END
+      """,
+    ]
   }
 
   /// The columns as the table's own migration names them.
